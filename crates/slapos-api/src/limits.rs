@@ -1,0 +1,27 @@
+//! Limits of the wire, with the reason beside each.
+
+use std::time::Duration;
+
+/// Largest body of a request to the master: a full set of parameters and room for the rest.
+pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Largest answer that a client reads: a node of a thousand partitions with long parameters.
+pub const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// How long a client waits for the answer to a call.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a watch stream says that it is alive.
+pub const HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// Silence on a watch stream after which the other side counts as gone: two heartbeats and some.
+pub const WATCH_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// Longest line of a watch stream.
+pub const WATCH_LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Events in one page of the event log.
+pub const EVENT_PAGE_MAX: usize = 500;
+
+/// Bytes of log in one answer.
+pub const LOG_CHUNK_BYTES_MAX: usize = 256 * 1024;
