@@ -1,0 +1,30 @@
+//! The buildout profile language: parse, extend, substitute, as pure code.
+//!
+//! Start with [`load`]: it reads a profile and everything it extends through a [`Fetch`] and gives a [`Profile`],
+//! the merged sections with the place (file, line, column) of every option.
+//! A [`Session`] then expands macros and references, constructs recipes through [`Recipes`], and knows the order of parts.
+//!
+//! This crate never opens a file, a socket or a process, and never reads the clock.
+//! Bad input gives a [`Report`] that shows the place; it never panics, and limits.rs bounds time and memory.
+//! The language itself is taught in docs/profile-language.md.
+
+mod command_line;
+mod limits;
+mod load;
+mod machine;
+mod part;
+mod profile;
+mod report;
+mod session;
+mod typed;
+mod value;
+
+pub use command_line::{Override, OverrideError};
+pub use load::{Fetch, FetchFailure, LoadOptions, load};
+pub use machine::Machine;
+pub use part::{PartOptions, RecipeError, Recipes};
+pub use profile::{Origin, Profile};
+pub use report::{Diagnostic, Kind, Link, Report};
+pub use session::Session;
+pub use typed::{Integer, Typed, TypedError};
+pub use value::Value;

@@ -1,0 +1,69 @@
+//! "Did you mean …": the nearest known name by edit distance.
+
+/// Names beyond this many characters are never misspelt by hand, and comparing them costs their product.
+const NAME_CHARS_MAX: usize = 80;
+/// Candidates that are looked at; a section with more options gets no suggestion from the rest.
+const CANDIDATES_MAX: usize = 20_000;
+
+/// The candidate nearest to `wanted`, if one is near enough to be what was meant.
+pub(crate) fn nearest<'a>(
+    wanted: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let wanted: Vec<char> = wanted.chars().collect();
+    if wanted.is_empty() || wanted.len() > NAME_CHARS_MAX {
+        return None;
+    }
+    let allowed = (wanted.len() / 3).max(1);
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in candidates.into_iter().take(CANDIDATES_MAX) {
+        if candidate.len() > NAME_CHARS_MAX {
+            continue;
+        }
+        let distance = edit_distance(&wanted, &candidate.chars().collect::<Vec<_>>());
+        if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, name)| name)
+}
+
+/// Insertions, removals and replacements of one character that lead from one to the other.
+fn edit_distance(from: &[char], to: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_of_a_misspelt_name_is_found() {
+        assert_eq!(nearest("loaction", ["recipe", "location", "url"]), Some("location"));
+        assert_eq!(nearest("ur", ["recipe", "url"]), Some("url"));
+    }
+
+    #[test]
+    fn nearest_of_an_unlike_name_is_none() {
+        assert_eq!(nearest("md5sum", ["recipe", "location", "url"]), None);
+        assert_eq!(nearest("", ["a"]), None);
+    }
+
+    #[test]
+    fn edit_distance_counts_each_change_once() {
+        let chars = |text: &str| text.chars().collect::<Vec<_>>();
+        assert_eq!(edit_distance(&chars("kitten"), &chars("sitting")), 3);
+        assert_eq!(edit_distance(&chars(""), &chars("abc")), 3);
+        assert_eq!(edit_distance(&chars("same"), &chars("same")), 0);
+    }
+}
