@@ -6,15 +6,26 @@
 //!
 //! Never in here: tokio, the network, buildout, a decision about what a partition should run.
 
+mod atomic_file;
+mod cgroup;
+mod child_table;
 mod client;
 pub mod limits;
+mod log_files;
+mod poll;
+mod proc;
 mod run;
 mod spec;
 mod status;
+mod step;
+mod supervisor;
+mod sys;
+mod tree;
+mod wanted_files;
 mod wire;
 
 pub use client::{Client, ClientError, Subscription};
-pub use run::{SuperviseConfig, SuperviseError, run};
+pub use run::{CgroupUse, SuperviseConfig, SuperviseError, run};
 pub use spec::{
     GroupSpec, LogSpec, ProgramKind, ProgramLimits, ProgramSpec, Signal, SpecError, User, Wanted,
 };

@@ -27,8 +27,9 @@ pub const NAME_BYTES_MAX: usize = 100;
 /// Longest digest: a SHA-512 in hexadecimal.
 pub const DIGEST_BYTES_MAX: usize = 128;
 
-/// Slot of the children table. Two names, a digest and the numbers need less than 500 bytes.
-pub const CHILD_SLOT_BYTES: usize = 512;
+/// Slot of the children table: two names, a digest (escaped at worst) and the numbers. It divides a
+/// memory page, so that a killed supervisor leaves no half-written slot.
+pub const CHILD_SLOT_BYTES: usize = 1024;
 
 /// A service that lived this long is restarted at once; so the fastest steady crash loop without a
 /// pause is one restart a second, the rate at which runit and daemontools restart too.
@@ -50,8 +51,19 @@ pub const STOP_TIMEOUT_MS_DEFAULT: u64 = 60_000;
 /// Longest time between the stop signal and SIGKILL that a specification may ask for.
 pub const STOP_TIMEOUT_MS_MAX: u64 = 3_600_000;
 
+/// What a main process that ended in time leaves behind gets at most this long before SIGKILL: it
+/// was asked to end together with it.
+pub const LEFTOVER_GRACE_MS: u64 = 5_000;
+
 /// Longest time that a supervisor told to end waits for its programs before it kills them all.
 pub const SHUTDOWN_MS_MAX: u64 = 90_000;
+
+/// How long a supervisor that ends waits for killed programs: one that hangs in the kernel must not
+/// keep it for ever.
+pub const KILL_MS_MAX: u64 = 5_000;
+
+/// Requests of one client that are answered before everybody else gets a turn.
+pub const REQUESTS_PER_TURN: usize = 4;
 
 /// Default size of a log file before it is rotated.
 pub const LOG_BYTES_DEFAULT: u64 = 1 << 20;

@@ -1,0 +1,13 @@
+//! The supervisor with real processes: each test has a supervisor of its own in a folder of its own.
+//!
+//! The supervisor is this test binary started again (see `world.rs`). Start at `world.rs` for the
+//! means, then at the module whose name says what you look for. Tests that only root can do say so
+//! on standard error when they are left out.
+
+mod control;
+mod life;
+mod many;
+mod output;
+mod takeover;
+mod tree;
+mod world;
