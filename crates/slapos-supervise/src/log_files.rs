@@ -79,7 +79,8 @@ impl LogFiles {
     fn write_some(&mut self, path: &Path, spec: LogSpec, text: &[u8]) -> io::Result<usize> {
         let log = self.open_log(path)?;
         let room = spec.bytes_max.saturating_sub(log.size);
-        let part = part_that_fits(text, usize::try_from(room).unwrap_or(usize::MAX));
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let part = part_that_fits(text, room, log.size == 0);
         if part == 0 && log.size > 0 {
             self.forget(path);
             rotate(path, spec.files_max)?;
@@ -116,13 +117,14 @@ impl LogFiles {
     }
 }
 
-/// How much of `text` goes into the current file: whole lines when one ends within the room.
-fn part_that_fits(text: &[u8], room: usize) -> usize {
+/// How much of `text` goes into the current file: whole lines, but for a line longer than a file.
+fn part_that_fits(text: &[u8], room: usize, is_new: bool) -> usize {
     if text.len() <= room {
         return text.len();
     }
     let line_end = text[..room].iter().rposition(|byte| *byte == b'\n');
-    line_end.map_or(room, |end| end + 1)
+    let without = if is_new { room } else { 0 };
+    line_end.map_or(without, |end| end + 1)
 }
 
 fn open_for_append(path: &Path) -> io::Result<OpenLog> {

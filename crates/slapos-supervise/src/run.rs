@@ -50,7 +50,9 @@ pub enum SuperviseError {
     #[error("a supervisor already runs for {}", .0.display())]
     AlreadyRuns(PathBuf),
     /// The process has other threads, whose locks a child would inherit.
-    #[error("the supervisor needs a process with one thread, this one has {0}; start it in its own")]
+    #[error(
+        "the supervisor needs a process with one thread, this one has {0}; start it in its own"
+    )]
     Threads(usize),
     /// A file or system call that nothing works without failed.
     #[error("cannot {doing}: {source}")]

@@ -221,6 +221,8 @@ fn spec_of(record: &ChildRecord) -> ProgramSpec {
 
 fn ticks_to_ms(ticks: u64) -> u64 {
     let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten();
-    let per_second = per_second.and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(100);
+    let per_second = per_second
+        .and_then(|ticks| u64::try_from(ticks).ok())
+        .unwrap_or(100);
     ticks.saturating_mul(1000) / per_second.max(1)
 }

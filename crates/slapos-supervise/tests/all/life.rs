@@ -46,8 +46,13 @@ fn run_that_ends_well_is_done_and_runs_again_only_when_changed() {
     assert_eq!(world.program("part", "a").state, ProgramState::Done);
     assert_eq!(runs(), "one\n");
 
-    world.apply(&group("part", vec![program("a", ProgramKind::Run, &script("two"))]));
-    world.wait_for("part", "a", |a| a.state == ProgramState::Done && a.restarts == 1);
+    world.apply(&group(
+        "part",
+        vec![program("a", ProgramKind::Run, &script("two"))],
+    ));
+    world.wait_for("part", "a", |a| {
+        a.state == ProgramState::Done && a.restarts == 1
+    });
     assert_eq!(runs(), "one\ntwo\n");
 
     let mut stopped = one.clone();
@@ -65,7 +70,10 @@ fn run_that_fails_is_repeated_until_it_ends_well() {
     let file = world.folder.path().join("tries");
     let file = file.display();
     let script = format!("echo x >> {file}; test $(wc -l < {file}) -ge 3");
-    world.apply(&group("part", vec![program("a", ProgramKind::Run, &script)]));
+    world.apply(&group(
+        "part",
+        vec![program("a", ProgramKind::Run, &script)],
+    ));
     let a = world.wait_for("part", "a", |a| a.state == ProgramState::Done);
     assert_eq!((a.restarts, a.last_exit), (2, Some(Outcome::Code(0))));
 }
@@ -94,11 +102,15 @@ fn removed_program_is_stopped_and_the_others_stay() {
     world.apply(&group("part", vec![sleeper("a"), sleeper("b")]));
     let pids = world.wait_all_running("part", 2);
     world.apply(&group("part", vec![sleeper("a")]));
-    wait_until("b is gone", || check(world.programs("part").len() == 1, "b is listed"));
+    wait_until("b is gone", || {
+        check(world.programs("part").len() == 1, "b is listed")
+    });
     assert!(!is_alive(pids["b"]));
     assert_eq!(world.wait_running("part", "a"), pids["a"]);
     world.client().remove("part").unwrap();
-    wait_until("the group is gone", || check(world.client().status()?.is_empty(), "listed"));
+    wait_until("the group is gone", || {
+        check(world.client().status()?.is_empty(), "listed")
+    });
     assert_eq!(world.marked(), Vec::<i32>::new());
     world.client().remove("part").unwrap();
 }
@@ -106,7 +118,10 @@ fn removed_program_is_stopped_and_the_others_stay() {
 #[test]
 fn stopped_then_wanted_again_before_the_end_runs_once() {
     let world = World::new();
-    let slow = service("a", "trap 'sleep 0.3; exit 0' TERM; while :; do sleep 0.05; done");
+    let slow = service(
+        "a",
+        "trap 'sleep 0.3; exit 0' TERM; while :; do sleep 0.05; done",
+    );
     let running = group("part", vec![slow]);
     world.apply(&running);
     let first = world.wait_running("part", "a");
@@ -130,13 +145,18 @@ fn command_that_cannot_be_executed_says_exactly_why() {
     homeless.directory = "/no/such/folder".into();
     world.apply(&group("part", vec![missing, homeless]));
     let missing = world.wait_for("part", "missing", |program| program.message.is_some());
-    let expected = "cannot execute its command /no/such/program: No such file or directory (os error 2)";
+    let expected =
+        "cannot execute its command /no/such/program: No such file or directory (os error 2)";
     assert_eq!(missing.message.as_deref(), Some(expected));
     let homeless = world.wait_for("part", "homeless", |program| program.message.is_some());
-    let expected = "cannot enter its folder /no/such/folder: No such file or directory (os error 2)";
+    let expected =
+        "cannot enter its folder /no/such/folder: No such file or directory (os error 2)";
     assert_eq!(homeless.message.as_deref(), Some(expected));
     let homeless = world.wait_for("part", "homeless", |program| program.last_exit.is_some());
-    assert_eq!(homeless.last_exit, Some(Outcome::NotStarted(expected.into())));
+    assert_eq!(
+        homeless.last_exit,
+        Some(Outcome::NotStarted(expected.into()))
+    );
 }
 
 #[test]
@@ -159,17 +179,29 @@ fn program_gets_its_environment_folder_limits_and_nothing_else() {
         Ok(log)
     });
     let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
-    let names: Vec<&str> =
-        environment.split_terminator('\0').map(|one| one.split_once('=').unwrap().0).collect();
+    let names: Vec<&str> = environment
+        .split_terminator('\0')
+        .map(|one| one.split_once('=').unwrap().0)
+        .collect();
     assert_eq!(names, ["A", "PATH", "SLAPOS_PROGRAM"]);
     let lines: Vec<&str> = log.lines().collect();
-    for line in ["/tmp", "0027", "77", "0", "NoNewPrivs:\t1", "SigBlk:\t0000000000000000"] {
+    for line in [
+        "/tmp",
+        "0027",
+        "77",
+        "0",
+        "NoNewPrivs:\t1",
+        "SigBlk:\t0000000000000000",
+    ] {
         assert!(lines.contains(&line), "{line:?} in {log}");
     }
     // 3 is the folder that `ls` reads.
     assert!(log.contains("0 1 2 3 SigBlk"), "{log}");
     assert!(lines.contains(&"SigIgn:\t0000000000000000"), "{log}");
-    assert!(lines.contains(&pid.to_string().as_str()), "its own session: {log}");
+    assert!(
+        lines.contains(&pid.to_string().as_str()),
+        "its own session: {log}"
+    );
 }
 
 #[test]
@@ -181,7 +213,11 @@ fn program_of_another_user_has_exactly_its_rights() {
     let script = "id -u; id -g; id -G; echo again > /dev/stderr; \
                   grep CapEff /proc/self/status; exec sleep 100000";
     let mut a = service("a", script);
-    a.user = Some(User { uid: 54321, gid: 54322, groups: vec![54323, 54324] });
+    a.user = Some(User {
+        uid: 54321,
+        gid: 54322,
+        groups: vec![54323, 54324],
+    });
     world.apply(&group("part", vec![a]));
     let log = wait_until("the script wrote all", || {
         let log = world.log("part", "a");
@@ -201,7 +237,11 @@ fn limit_beyond_the_machine_is_clamped_and_reported() {
     world.wait_running("part", "a");
     let a = world.program("part", "a");
     assert_eq!(a.clamped_limits.len(), 1, "{a:?}");
-    assert!(a.message.unwrap().starts_with("limits clamped: open_files 1099511627776 asked"));
+    assert!(
+        a.message
+            .unwrap()
+            .starts_with("limits clamped: open_files 1099511627776 asked")
+    );
 }
 
 #[test]
@@ -218,7 +258,10 @@ fn subscriber_hears_the_whole_life_in_order() {
     let mut heard = vec![];
     while heard.last() != Some(&EventKind::Stopped) {
         let event: Event = events.next_within(LIMIT).unwrap().unwrap();
-        assert_eq!((event.group.as_str(), event.program.as_str()), ("part", "a"));
+        assert_eq!(
+            (event.group.as_str(), event.program.as_str()),
+            ("part", "a")
+        );
         heard.push(event.kind);
     }
     let words: Vec<&str> = heard
@@ -230,8 +273,23 @@ fn subscriber_hears_the_whole_life_in_order() {
             EventKind::Stopped => "stopped",
         })
         .collect();
-    assert_eq!(words, ["started", "exited", "restarting", "started", "exited", "stopped"]);
-    assert!(events.next_within(Duration::from_millis(1)).unwrap().is_none());
+    assert_eq!(
+        words,
+        [
+            "started",
+            "exited",
+            "restarting",
+            "started",
+            "exited",
+            "stopped"
+        ]
+    );
+    assert!(
+        events
+            .next_within(Duration::from_millis(1))
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]
@@ -240,16 +298,23 @@ fn signal_and_restart_reach_the_program_that_was_named() {
     let script = "trap 'echo got-usr1' USR1; echo ready; while :; do sleep 0.05; done";
     world.apply(&group("part", vec![service("a", script), sleeper("b")]));
     let pids = world.wait_all_running("part", 2);
-    wait_until("a is ready", || check(world.log("part", "a").contains("ready"), "not ready"));
+    wait_until("a is ready", || {
+        check(world.log("part", "a").contains("ready"), "not ready")
+    });
     world.client().signal("part", "a", Signal::Usr1).unwrap();
-    wait_until("a got it", || check(world.log("part", "a").contains("got-usr1"), "no"));
+    wait_until("a got it", || {
+        check(world.log("part", "a").contains("got-usr1"), "no")
+    });
     world.client().restart("part", Some("b")).unwrap();
     world.wait_for("part", "b", |b| {
         b.state == ProgramState::Running && b.pid != Some(pids["b"])
     });
     assert_eq!(world.program("part", "a").pid, Some(pids["a"]));
     let refused = world.client().restart("part", Some("c")).unwrap_err();
-    assert_eq!(refused.to_string(), "the supervisor refused: group \"part\" has no program \"c\"");
+    assert_eq!(
+        refused.to_string(),
+        "the supervisor refused: group \"part\" has no program \"c\""
+    );
 }
 
 #[test]
@@ -266,5 +331,9 @@ fn sigterm_stops_everything_and_the_next_supervisor_starts_it_again() {
     assert_eq!(world.marked(), Vec::<i32>::new());
     world.start();
     let after = world.wait_all_running("part", 2);
-    assert!(before.values().all(|pid| !after.values().any(|now| now == pid)));
+    assert!(
+        before
+            .values()
+            .all(|pid| !after.values().any(|now| now == pid))
+    );
 }
