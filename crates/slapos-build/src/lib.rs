@@ -1,0 +1,20 @@
+//! From a resolved profile to installed parts: recipes, what is installed, what an instance runs.
+//!
+//! Two entry points: [`build_software`] builds a software release, [`install_instance`] lays out one
+//! partition from it. Both are meant to run in a child process of the right user, so what goes in and
+//! what comes out is data that crosses a pipe as JSON.
+//!
+//! Never in here: requests to the master, the supervisor, the switch of user.
+
+mod error;
+mod instance;
+mod limits;
+mod progress;
+mod promise;
+mod software;
+
+pub use error::{BuildError, BuildFailure, FailureKind};
+pub use instance::{InstanceInstall, InstanceOutcome, Program, install_instance};
+pub use progress::{Cancel, Progress, Step};
+pub use promise::{Check, FileState, PromiseSpec, PromiseSpecError};
+pub use software::{Origins, SoftwareBuild, SoftwareOutcome, build_software, default_path};
