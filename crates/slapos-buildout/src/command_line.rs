@@ -29,8 +29,9 @@ pub enum OverrideError {
 impl Override {
     /// Reads `section:option=value`, or `option=value` which is of `[buildout]`. Spaces around each are cut.
     pub fn parse(text: &str) -> Result<Override, OverrideError> {
-        let (name, value) =
-            text.split_once('=').ok_or_else(|| OverrideError::NoEqualSign(text.to_owned()))?;
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| OverrideError::NoEqualSign(text.to_owned()))?;
         let (section, option) = name.split_once(':').unwrap_or(("buildout", name));
         if option.contains(':') {
             return Err(OverrideError::TooManyColons(text.to_owned()));
@@ -63,7 +64,10 @@ mod tests {
 
     #[test]
     fn parse_without_section_is_of_buildout() {
-        assert_eq!(Override::parse("y=5").unwrap(), Override::new("buildout", "y", "5"));
+        assert_eq!(
+            Override::parse("y=5").unwrap(),
+            Override::new("buildout", "y", "5")
+        );
     }
 
     #[test]
@@ -74,8 +78,17 @@ mod tests {
 
     #[test]
     fn parse_of_what_is_no_assignment_says_why() {
-        assert!(matches!(Override::parse("install"), Err(OverrideError::NoEqualSign(_))));
-        assert!(matches!(Override::parse("a:b:c=1"), Err(OverrideError::TooManyColons(_))));
-        assert!(matches!(Override::parse("a:=1"), Err(OverrideError::NoOption(_))));
+        assert!(matches!(
+            Override::parse("install"),
+            Err(OverrideError::NoEqualSign(_))
+        ));
+        assert!(matches!(
+            Override::parse("a:b:c=1"),
+            Err(OverrideError::TooManyColons(_))
+        ));
+        assert!(matches!(
+            Override::parse("a:=1"),
+            Err(OverrideError::NoOption(_))
+        ));
     }
 }

@@ -9,13 +9,20 @@
 //! The language itself is taught in docs/profile-language.md.
 
 mod command_line;
+mod condition;
 mod limits;
 mod load;
+mod location;
 mod machine;
+mod merge;
+mod parse;
 mod part;
 mod profile;
+mod python;
 mod report;
 mod session;
+mod source;
+mod text;
 mod typed;
 mod value;
 
@@ -23,7 +30,7 @@ pub use command_line::{Override, OverrideError};
 pub use load::{Fetch, FetchFailure, LoadOptions, load};
 pub use machine::Machine;
 pub use part::{PartOptions, RecipeError, Recipes};
-pub use profile::{Origin, Profile};
+pub use profile::{Origin, Profile, Step};
 pub use report::{Diagnostic, Kind, Link, Report};
 pub use session::Session;
 pub use typed::{Integer, Typed, TypedError};

@@ -29,6 +29,8 @@ pub(crate) const DIAGNOSTICS_MAX: usize = 50;
 pub(crate) const CHAIN_LINKS_MAX: usize = 10;
 /// Brackets inside brackets in an expression or a typed value.
 pub(crate) const EXPRESSION_DEPTH_MAX: usize = 60;
+/// Additions and the like in one expression or typed value.
+pub(crate) const EXPRESSION_OPERATIONS_MAX: usize = 500;
 /// Steps that one section condition may take.
 pub(crate) const EXPRESSION_STEPS_MAX: usize = 100_000;
 /// Stack that must be left before the next level of references gets a new segment, bytes.

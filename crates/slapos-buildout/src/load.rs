@@ -1,8 +1,17 @@
 //! Loading: a profile, everything it extends, the command line, merged into one [`Profile`].
 //!
 //! Order of precedence, low to high: built-in defaults, user defaults, extended files left to right, the file, the command line.
+//! The result of a file depends on its text alone, so each is read, parsed and merged once, however often it is extended.
 
-use crate::{Diagnostic, Kind, Machine, Override, Profile, Report};
+use crate::location::{base_of, join};
+use crate::merge::{Sections, outside};
+use crate::source::{Source, Span, too_large};
+use crate::{Machine, Override, Profile, Report, text};
+
+mod directories;
+mod files;
+
+use files::Loader;
 
 /// Gives the text of a file. The only way this crate reaches outside of itself.
 pub trait Fetch {
@@ -22,7 +31,7 @@ pub enum FetchFailure {
 /// Everything besides files that a profile depends on.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
-    /// Assignments of the command line, in the order given.
+    /// Assignments of the command line, in the order given; of two for the same option the later wins.
     pub overrides: Vec<Override>,
     /// Location of a file that lies beneath every other (`~/.buildout/default.cfg`).
     pub user_defaults: Option<String>,
@@ -32,8 +41,68 @@ pub struct LoadOptions {
 
 /// Loads `entry` (an absolute path or a URL) and what it extends.
 ///
-/// Every file is fetched and parsed once, however often it is extended.
+/// `[buildout]` gets the built-in defaults; its `directory` is the folder of `entry` unless set. For a URL there is no such folder:
+/// give `buildout:directory` as an override.
 pub fn load(entry: &str, fetch: &dyn Fetch, options: &LoadOptions) -> Result<Profile, Report> {
-    let _ = (fetch, options);
-    Err(Diagnostic::new(Kind::UserError, format!("loading {entry}: not built yet")).into())
+    let mut loader = Loader::new(fetch, &options.machine);
+    let mut below = options
+        .user_defaults
+        .as_deref()
+        .map(|defaults| loader.resolve(defaults, None));
+    let mut sections = Sections::new();
+    let defaults = directories::defaults(entry, &options.machine);
+    sections.insert("buildout".into(), defaults.into());
+    let own = loader.resolve_above(entry, None, &mut below);
+    loader.merger.merge(&mut sections, &own);
+    for location in extended_by_command_line(entry, options) {
+        let extended = loader.resolve(&location, Some(Span::outside(Source::CommandLine)));
+        loader.merger.merge(&mut sections, &extended);
+    }
+    loader.merger.merge(&mut sections, &command_line(options));
+    if loader.merger.is_exhausted() {
+        let message = format!("loading {entry}: its files merge into too many options");
+        loader.diagnostics.push(too_large(message));
+    }
+    if loader.diagnostics.is_empty() {
+        directories::make_absolute(&mut sections, &loader.files, &mut loader.diagnostics);
+        directories::add_versions(&mut sections);
+    }
+    match Report::of(loader.diagnostics) {
+        Some(report) => Err(report),
+        None => Ok(Profile::new(entry.to_owned(), loader.files, sections)),
+    }
+}
+
+fn extended_by_command_line(entry: &str, options: &LoadOptions) -> Vec<String> {
+    let given = options.overrides.iter().rev().find(|o| is_extends(o));
+    let names = given.map_or("", |o| o.value.as_str());
+    text::words(names)
+        .map(|name| join(base_of(entry), name))
+        .collect()
+}
+
+fn is_extends(given: &Override) -> bool {
+    given.section == "buildout" && given.option == "extends"
+}
+
+fn command_line(options: &LoadOptions) -> Sections {
+    let mut sections = Sections::new();
+    for given in options.overrides.iter().filter(|o| !is_extends(o)) {
+        let name = given.section.as_str();
+        if sections.contains_key(name) {
+            continue;
+        }
+        // Of two assignments to one option only the last is kept, as of two lines in a file.
+        let mut own: Vec<(&str, &str)> = Vec::new();
+        for other in options
+            .overrides
+            .iter()
+            .filter(|o| o.section == name && !is_extends(o))
+        {
+            own.retain(|(key, _)| *key != other.option);
+            own.push((&other.option, &other.value));
+        }
+        sections.insert(name.into(), outside(own, Source::CommandLine).into());
+    }
+    sections
 }

@@ -35,7 +35,10 @@ pub struct Machine {
 impl Machine {
     /// A Linux of this `uname -m`, with Python 3.11; everything else follows from the name.
     pub fn linux(machine: &str) -> Machine {
-        let bits = if matches!(machine, "i386" | "i486" | "i586" | "i686" | "armv6l" | "armv7l") {
+        let bits = if matches!(
+            machine,
+            "i386" | "i486" | "i586" | "i686" | "armv6l" | "armv7l"
+        ) {
             32
         } else {
             64

@@ -54,7 +54,9 @@ pub struct Link {
 impl Report {
     /// A report of one problem.
     pub fn one(diagnostic: Diagnostic) -> Report {
-        Report { diagnostics: vec![diagnostic] }
+        Report {
+            diagnostics: vec![diagnostic],
+        }
     }
 
     /// A report of all, or none if there is nothing to say.

@@ -26,7 +26,9 @@ impl fmt::Display for Diagnostic {
         if let Some(help) = &self.help {
             write!(out, "\n{gutter} = help: {help}")?;
         }
-        self.chain.iter().try_for_each(|link| write_link(out, link, &gutter))
+        self.chain
+            .iter()
+            .try_for_each(|link| write_link(out, link, &gutter))
     }
 }
 
@@ -37,15 +39,28 @@ fn write_source(
     gutter: &str,
 ) -> fmt::Result {
     // Every character of the line becomes one column, so that the underline fits below it.
-    let shown: String =
-        source.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    write!(out, "\n{gutter} |\n{} | {}", diagnostic.line, shown.trim_end())?;
+    let shown: String = source
+        .chars()
+        .take(SHOWN_CHARS_MAX)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    write!(
+        out,
+        "\n{gutter} |\n{} | {}",
+        diagnostic.line,
+        shown.trim_end()
+    )?;
     let before = (diagnostic.column.max(1) - 1) as usize;
     if diagnostic.column == 0 || before >= SHOWN_CHARS_MAX {
         return Ok(());
     }
     let width = (diagnostic.length.max(1) as usize).min(SHOWN_CHARS_MAX - before);
-    write!(out, "\n{gutter} | {}{}", " ".repeat(before), "^".repeat(width))
+    write!(
+        out,
+        "\n{gutter} | {}{}",
+        " ".repeat(before),
+        "^".repeat(width)
+    )
 }
 
 fn write_link(out: &mut fmt::Formatter<'_>, link: &Link, gutter: &str) -> fmt::Result {

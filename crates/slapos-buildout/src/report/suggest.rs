@@ -49,7 +49,10 @@ mod tests {
 
     #[test]
     fn nearest_of_a_misspelt_name_is_found() {
-        assert_eq!(nearest("loaction", ["recipe", "location", "url"]), Some("location"));
+        assert_eq!(
+            nearest("loaction", ["recipe", "location", "url"]),
+            Some("location")
+        );
         assert_eq!(nearest("ur", ["recipe", "url"]), Some("url"));
     }
 

@@ -1,0 +1,296 @@
+//! Files and what they extend: each read, parsed and merged once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Fetch, FetchFailure};
+use crate::limits::{
+    ALL_FILES_BYTES_MAX, CHAIN_LINKS_MAX, EXTENDS_DEPTH_MAX, FILE_BYTES_MAX, FILES_MAX,
+    STACK_RED_ZONE, STACK_SEGMENT,
+};
+use crate::location::{base_of, join, normalised};
+use crate::merge::{Merger, Section, Sections};
+use crate::parse::{ParsedFile, parse};
+use crate::source::{Files, Source, Span, too_large};
+use crate::{Diagnostic, Kind, Link, Machine, text};
+
+/// What makes a profile know its own folder.
+const BASE_OPTION: &str = "_profile_base_location_";
+const BASE_REFERENCE: &str = "${:_profile_base_location_}";
+
+pub(super) struct Loader<'a> {
+    fetch: &'a dyn Fetch,
+    machine: &'a Machine,
+    pub(super) files: Files,
+    pub(super) merger: Merger,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    bytes: usize,
+    /// By location as spelled, because a file's folder is part of its meaning. None if it could not be read.
+    read: HashMap<String, Option<Arc<OwnText>>>,
+    /// Results of files with everything they extend.
+    resolved: HashMap<String, Arc<Sections>>,
+    /// Files that are being resolved, outermost first.
+    open: Vec<Open>,
+}
+
+struct Open {
+    location: String,
+    normalised: String,
+    /// Where the file is named.
+    named_at: Option<Span>,
+}
+
+/// One file by itself.
+struct OwnText {
+    sections: Sections,
+    /// Names as written, each with the option that holds it.
+    extends: Vec<(String, Span)>,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(fetch: &'a dyn Fetch, machine: &'a Machine) -> Loader<'a> {
+        Loader {
+            fetch,
+            machine,
+            files: Files::default(),
+            merger: Merger::default(),
+            diagnostics: Vec::new(),
+            bytes: 0,
+            read: HashMap::new(),
+            resolved: HashMap::new(),
+            open: Vec::new(),
+        }
+    }
+
+    /// The sections of a file with everything it extends; empty, with a diagnostic, if that cannot be had.
+    pub(super) fn resolve(&mut self, location: &str, named_at: Option<Span>) -> Arc<Sections> {
+        self.resolve_above(location, named_at, &mut None)
+    }
+
+    /// The same above `below`, which is taken by the first file that extends nothing.
+    pub(super) fn resolve_above(
+        &mut self,
+        location: &str,
+        named_at: Option<Span>,
+        below: &mut Option<Arc<Sections>>,
+    ) -> Arc<Sections> {
+        if below.is_none()
+            && let Some(known) = self.resolved.get(location)
+        {
+            return Arc::clone(known);
+        }
+        let normalised = normalised(location);
+        if self.open.iter().any(|open| open.normalised == normalised) {
+            self.report(named_at, location, recursive(location));
+            return Arc::default();
+        }
+        if self.open.len() >= EXTENDS_DEPTH_MAX {
+            let message =
+                format!("loading {location}: files extend files {EXTENDS_DEPTH_MAX} deep");
+            self.report(named_at, location, too_large(message));
+            return Arc::default();
+        }
+        let Some(own) = self.own_text(location, named_at) else {
+            return Arc::default();
+        };
+        let had_defaults = below.is_some();
+        self.open.push(Open {
+            location: location.to_owned(),
+            normalised,
+            named_at,
+        });
+        let result = Arc::new(stacker::maybe_grow(STACK_RED_ZONE, STACK_SEGMENT, || {
+            self.fold(location, &own, below)
+        }));
+        self.open.pop();
+        if !had_defaults {
+            self.resolved
+                .insert(location.to_owned(), Arc::clone(&result));
+        }
+        result
+    }
+
+    fn fold(
+        &mut self,
+        location: &str,
+        own: &OwnText,
+        below: &mut Option<Arc<Sections>>,
+    ) -> Sections {
+        let mut sections = Sections::new();
+        if own.extends.is_empty()
+            && let Some(defaults) = below.take()
+        {
+            sections = Sections::clone(&defaults);
+        }
+        for (name, span) in &own.extends {
+            if self.merger.is_exhausted() {
+                break;
+            }
+            let extended = self.resolve_above(&join(base_of(location), name), Some(*span), below);
+            self.merger.merge(&mut sections, &extended);
+        }
+        self.merger.merge(&mut sections, &own.sections);
+        sections
+    }
+
+    fn own_text(&mut self, location: &str, named_at: Option<Span>) -> Option<Arc<OwnText>> {
+        if let Some(known) = self.read.get(location) {
+            return known.clone();
+        }
+        let own = match self.fetch_text(location) {
+            Ok(text) => {
+                let text: Arc<str> = Arc::from(text);
+                let source = self.files.add(location, Arc::clone(&text));
+                self.parse(location, &text, source).map(Arc::new)
+            }
+            Err(diagnostic) => {
+                self.report(named_at, location, diagnostic);
+                None
+            }
+        };
+        self.read.insert(location.to_owned(), own.clone());
+        own
+    }
+
+    fn fetch_text(&mut self, location: &str) -> Result<String, Diagnostic> {
+        if self.read.len() >= FILES_MAX {
+            return Err(too_large(format!(
+                "loading {location}: more than {FILES_MAX} files"
+            )));
+        }
+        let text = self
+            .fetch
+            .fetch(location)
+            .map_err(|failure| match failure {
+                FetchFailure::NotFound => {
+                    Diagnostic::new(Kind::MissingFile, format!("there is no file {location}"))
+                }
+                FetchFailure::Failed(reason) => {
+                    Diagnostic::new(Kind::FetchFailed, format!("reading {location}: {reason}"))
+                }
+            })?;
+        self.bytes = self.bytes.saturating_add(text.len());
+        if text.len() > FILE_BYTES_MAX || self.bytes > ALL_FILES_BYTES_MAX {
+            return Err(too_large(format!(
+                "loading {location}: more than {FILE_BYTES_MAX} bytes in one file, or {ALL_FILES_BYTES_MAX} in all"
+            )));
+        }
+        Ok(text)
+    }
+
+    /// None, with diagnostics, if the file has problems.
+    fn parse(&mut self, location: &str, text: &str, source: Source) -> Option<OwnText> {
+        let parsed = parse(text, source, self.machine);
+        let found = self.diagnostics.len();
+        for problem in &parsed.problems {
+            let span = Span {
+                source,
+                line: problem.line,
+                end_line: problem.line,
+                length: 0,
+            };
+            let diagnostic =
+                Diagnostic::new(problem.kind, format!("{location}: {}", problem.message))
+                    .with_help(problem.help.clone());
+            let (line, column, length) = (problem.line, problem.column, problem.length);
+            let diagnostic = self.files.at_column(span, line, column, length, diagnostic);
+            let chain = self.chain();
+            self.diagnostics.push(Diagnostic {
+                chain,
+                ..diagnostic
+            });
+        }
+        let own = self.own_sections(location, &parsed);
+        (self.diagnostics.len() == found).then_some(own)
+    }
+
+    fn own_sections(&mut self, location: &str, parsed: &ParsedFile) -> OwnText {
+        let mut own = OwnText {
+            sections: Sections::new(),
+            extends: Vec::new(),
+        };
+        for parsed in &parsed.sections {
+            let mut section = Section::from_options(&parsed.options, Some(parsed.span));
+            let writes_base = |value: &str| value.contains(BASE_REFERENCE);
+            if let Some(option) = parsed
+                .options
+                .iter()
+                .find(|option| writes_base(&option.value))
+            {
+                section.set(BASE_OPTION, base_of(location), option.span);
+            }
+            if parsed.name == "buildout" {
+                own.extends = take_extends(&mut section);
+                self.refuse_extended_by(&section);
+            }
+            own.sections
+                .insert(Arc::from(parsed.name.as_str()), Arc::new(section));
+        }
+        own
+    }
+
+    fn refuse_extended_by(&mut self, section: &Section) {
+        if let Some(operations) = section.options.get("extended-by") {
+            let message = "the option `extended-by` is no longer supported";
+            let diagnostic = Diagnostic::new(Kind::ExtendedBy, message)
+                .with_help("name this file in the `extends` of the other one");
+            let span = operations.last().map(|operation| operation.span);
+            self.report(span, "", diagnostic);
+        }
+    }
+
+    /// Adds a diagnostic at the place where `token` stands in the option at `span`, with the chain of files.
+    fn report(&mut self, span: Option<Span>, location: &str, diagnostic: Diagnostic) {
+        let name = location.rsplit('/').next().unwrap_or(location);
+        let placed = match span {
+            Some(span) if name.is_empty() => self.files.at(span, diagnostic),
+            Some(span) => self.files.at_token(std::iter::once(span), name, diagnostic),
+            None => Diagnostic {
+                file: Some(location.to_owned()),
+                ..diagnostic
+            },
+        };
+        let chain = self.chain();
+        self.diagnostics.push(Diagnostic { chain, ..placed });
+    }
+
+    /// Who extends the file that is being read, nearest first.
+    fn chain(&self) -> Vec<Link> {
+        let links = self.open.iter().rev().take(CHAIN_LINKS_MAX);
+        links
+            .filter(|open| open.named_at.is_some())
+            .map(|open| {
+                self.files
+                    .link(format!("{} is extended here", open.location), open.named_at)
+            })
+            .collect()
+    }
+}
+
+fn recursive(location: &str) -> Diagnostic {
+    Diagnostic::new(
+        Kind::RecursiveInclude,
+        format!("{location} extends itself, through the files below"),
+    )
+    .with_help("take it out of one of these `extends`")
+}
+
+/// Takes `extends` out of `[buildout]`: the names, each with its place.
+fn take_extends(section: &mut Section) -> Vec<(String, Span)> {
+    let Some(names) = section.folded("extends") else {
+        return Vec::new();
+    };
+    let operations = section.options.remove("extends").unwrap_or_default();
+    let span = operations.last().map(|operation| operation.span);
+    let holder = |name: &str| {
+        let has_name = |value: &str| text::words(value).any(|word| word == name);
+        let found = operations
+            .iter()
+            .rev()
+            .find(|operation| has_name(&operation.value));
+        found.map(|operation| operation.span).or(span)
+    };
+    text::words(&names)
+        .filter_map(|name| Some((name.to_owned(), holder(name)?)))
+        .collect()
+}
