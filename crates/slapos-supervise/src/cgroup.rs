@@ -83,6 +83,11 @@ impl Cgroup {
         fs::File::open(&self.folder)
     }
 
+    /// Moves a process into it.
+    pub(crate) fn take_in(&self, pid: i32) -> io::Result<()> {
+        fs::write(self.folder.join("cgroup.procs"), pid.to_string())
+    }
+
     /// Whether no process is in it or below it.
     pub(crate) fn is_empty(&self) -> bool {
         let events = std::fs::read_to_string(self.folder.join("cgroup.events"));

@@ -284,12 +284,14 @@ unsafe fn close_each() {
 /// # Safety
 /// Only in a child just made.
 unsafe fn reset_signals() {
-    // SAFETY: all-zero is a valid sigset and SIG_DFL; signals that cannot be set are refused.
+    // The kernel's structure (at most four words) of zeros is "by default". Its call is used because
+    // that of libc refuses the signals 32 and 33, which a parent may have ignored, too.
+    let default = [0_u64; 4];
+    // SAFETY: readable memory of the kernel's size, and an initialised set.
     unsafe {
-        let mut default: libc::sigaction = std::mem::zeroed();
-        default.sa_sigaction = libc::SIG_DFL;
         for signal in 1..=64 {
-            libc::sigaction(signal, &raw const default, std::ptr::null_mut());
+            let old: *mut u64 = std::ptr::null_mut();
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), old, 8);
         }
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);

@@ -87,9 +87,20 @@ impl Supervisor {
             ) => told.clone(),
             _ => outcome,
         };
+        let is_unborn = matches!(
+            entry.life.phase,
+            Phase::Running {
+                is_executed: false,
+                ..
+            }
+        ) && entry.is_in_cgroup
+            && outcome == Outcome::Signal(libc::SIGKILL);
         entry.last_exit = Some(outcome.clone());
         if let Some(pid) = main {
             self.by_pid.remove(&pid);
+        }
+        if is_unborn {
+            self.can_be_born_in_cgroups = false;
         }
         let is_success = outcome.is_success();
         self.tell(id, EventKind::Exited { outcome });
@@ -193,6 +204,9 @@ impl Supervisor {
     }
 
     fn kill_tree(&mut self, id: ProgramId) {
+        if let Some(entry) = self.entry_mut(id) {
+            entry.has_used_cgroup = true;
+        }
         let Some(mark) = self.mark_of(id) else { return };
         let Some(tree) = self.tree_of(id, &mark) else {
             return;

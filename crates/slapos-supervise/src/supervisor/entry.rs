@@ -42,6 +42,10 @@ pub(super) struct Entry {
     pub(super) pidfd: Option<OwnedFd>,
     /// Only until the program file was executed.
     pub(super) gate: Option<OwnedFd>,
+    /// Whether the child was let through the gate; only then its closing means an exec.
+    pub(super) is_let_through: bool,
+    /// Whether its cgroup must be made anew before the next birth, see `launch.rs`.
+    pub(super) has_used_cgroup: bool,
     /// The end of the output pipe that is read here.
     pub(super) output: Option<OwnedFd>,
     pub(super) starts: u64,
@@ -72,6 +76,9 @@ impl Entry {
             is_in_cgroup: false,
             pidfd: None,
             gate: None,
+            is_let_through: false,
+            // An earlier supervisor may have.
+            has_used_cgroup: true,
             output: None,
             starts: 0,
             last_exit: None,

@@ -2,10 +2,15 @@
 //!
 //! Order matters: the child is made and waits at its gate, it is written down, then the gate opens.
 //! A supervisor that dies in between leaves a child that ends by itself, or one that is written down.
+//!
+//! A child is born in its cgroup, because moving it there later waits for all processors. Recent
+//! kernels (seen on 6.18) kill such a child at once when its cgroup was killed before and that of the
+//! parent was not: they compare the counts of the two. So a cgroup that was killed is made anew, and
+//! when a child dies unborn nevertheless, children are moved from then on.
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
@@ -53,6 +58,7 @@ impl Supervisor {
         let entry = self.entry_mut(id).ok_or("cannot start: unknown program")?;
         entry.main = Some(birth);
         entry.is_in_cgroup = is_in_cgroup;
+        entry.has_used_cgroup = false;
         entry.is_adopted = false;
         entry.clamped_limits = clamped_limits;
         entry.running_digest = Some(entry.spec.digest.clone());
@@ -66,12 +72,9 @@ impl Supervisor {
             .add(&gate, Token::Gate(id))
             .map_err(|error| cannot("watch the child")(error.into()))?;
         // A child that failed already has closed its end; its message is read from the gate.
-        let _ = send(
-            std::os::fd::AsRawFd::as_raw_fd(&gate),
-            b"g",
-            MsgFlags::MSG_NOSIGNAL,
-        );
+        let let_through = send(gate.as_raw_fd(), b"g", MsgFlags::MSG_NOSIGNAL);
         let entry = self.entry_mut(id).ok_or("cannot start: unknown program")?;
+        entry.is_let_through = let_through.is_ok();
         entry.gate = Some(gate);
         entry.starts += 1;
         Ok(birth)
@@ -112,18 +115,26 @@ impl Supervisor {
             gate: gate.as_fd(),
             cgroup: None,
         };
-        let cgroup = self.cgroups.as_ref();
-        let cgroup = cgroup.and_then(|all| all.of(&entry.group, &entry.spec.name).open().ok());
-        if let Some(folder) = &cgroup {
+        let cgroup = self
+            .cgroups
+            .as_ref()
+            .map(|all| all.of(&entry.group, &entry.spec.name));
+        let folder = cgroup.as_ref().and_then(|cgroup| {
+            if entry.has_used_cgroup {
+                cgroup.remove();
+            }
+            cgroup.open().ok()
+        });
+        if let (Some(folder), true) = (&folder, self.can_be_born_in_cgroups) {
             plan.cgroup = Some(folder.file().as_fd());
             if let Ok(pid) = sys::spawn(&plan) {
                 return Ok((pid, true));
             }
             plan.cgroup = None;
         }
-        sys::spawn(&plan)
-            .map(|pid| (pid, false))
-            .map_err(cannot("make a process"))
+        let pid = sys::spawn(&plan).map_err(cannot("make a process"))?;
+        let is_moved = folder.is_some() && cgroup.is_some_and(|cgroup| cgroup.take_in(pid).is_ok());
+        Ok((pid, is_moved))
     }
 
     /// The record of the process that runs, or ran last.
@@ -154,7 +165,7 @@ impl Supervisor {
         };
         let Some(gate) = &entry.gate else { return };
         let mut message = [0; 5];
-        let fd = std::os::fd::AsRawFd::as_raw_fd(gate);
+        let fd = gate.as_raw_fd();
         match recv(fd, &mut message, MsgFlags::MSG_DONTWAIT) {
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
             Ok(5) => {
@@ -164,7 +175,7 @@ impl Supervisor {
                 entry.last_exit = Some(Outcome::NotStarted(what.clone()));
                 entry.message = Some(what);
             }
-            Ok(0) => {
+            Ok(0) if entry.is_let_through => {
                 entry.gate = None;
                 let limits = entry.clamped_limits.join(", ");
                 entry.message = (!limits.is_empty()).then(|| format!("limits clamped: {limits}"));

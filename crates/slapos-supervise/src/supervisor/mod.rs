@@ -57,6 +57,8 @@ pub(crate) struct Supervisor {
     table: ChildTable,
     logs: LogFiles,
     cgroups: Option<Cgroups>,
+    /// See `launch.rs`.
+    can_be_born_in_cgroups: bool,
     groups: BTreeMap<String, Group>,
     /// The index of a program here is its slot in the children table.
     programs: Vec<Option<Box<Entry>>>,
@@ -111,6 +113,7 @@ impl Supervisor {
             table: ChildTable::open(&config.dir)?,
             logs: LogFiles::new(&config.log_dir),
             cgroups,
+            can_be_born_in_cgroups: true,
             groups: BTreeMap::new(),
             programs: vec![],
             by_pid: HashMap::new(),

@@ -204,13 +204,16 @@ fn record_of_a_stranger_with_the_same_pid_leaves_the_stranger_alone() {
     let mut world = World::new();
     world.apply(&group("part", vec![sleeper("a")]));
     let first = world.wait_running("part", "a");
+    let born = start_ticks(first);
     world.kill();
     kill_9(first);
-    let mut stranger = std::process::Command::new("sleep")
-        .arg("100000")
-        .spawn()
-        .unwrap();
-    let pid = i32::try_from(stranger.id()).unwrap();
+    // Start times are counted in hundredths of a second: a stranger of another one is needed.
+    let stranger = wait_until("a stranger of another start time", || {
+        let stranger = Stranger::new();
+        check(start_ticks(stranger.pid()) != born, "the same start time")?;
+        Ok(stranger)
+    });
+    let pid = stranger.pid();
     let table = world.dir().join("children");
     let text = std::fs::read_to_string(&table).unwrap();
     let forged = text.replace(&format!("\"pid\":{first},"), &format!("\"pid\":{pid},"));
@@ -222,8 +225,6 @@ fn record_of_a_stranger_with_the_same_pid_leaves_the_stranger_alone() {
     world.client().remove("part").unwrap();
     wait_until("a is gone", || check(!is_alive(now), "alive"));
     assert!(is_alive(pid));
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
 }
 
 #[test]

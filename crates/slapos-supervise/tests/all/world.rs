@@ -319,3 +319,30 @@ pub(crate) fn wait_for_number(path: &Path) -> i32 {
         Ok(text.trim().parse()?)
     })
 }
+
+/// When a process started, in clock ticks since boot.
+pub(crate) fn start_ticks(pid: i32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    fields.split(' ').nth(19).unwrap().parse().unwrap()
+}
+
+/// A process that has nothing to do with any supervisor; ends with the test.
+pub(crate) struct Stranger(Child);
+
+impl Stranger {
+    pub(crate) fn new() -> Self {
+        Self(Command::new("sleep").arg("100000").spawn().unwrap())
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.0.id()).unwrap()
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
