@@ -1,0 +1,200 @@
+//! Which partition an instance gets: nodes that fit, the first free partition of the first of them.
+
+use super::event;
+use super::view::object;
+use super::{AppError, Caller};
+use crate::limits::ALLOCATE_BATCH_MAX;
+use crate::store::instance::{self, InstanceRow};
+use crate::store::node::{self, NodeRow};
+use crate::store::{Tx, supply};
+use serde_json::{Value, json};
+
+/// Gives the instance a partition, or says why there is none; writes its place and the events.
+///
+/// # Errors
+/// The store's.
+pub fn allocate(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> {
+    let nodes = node::list(tx, &row.project_id)?;
+    let filter = object(&row.filter);
+    for candidate in nodes
+        .iter()
+        .filter(|candidate| misfit(candidate, &filter).is_none())
+    {
+        if let Some((partition_id, partition_name)) =
+            node::claim_partition(tx, &candidate.id, &row.id)?
+        {
+            row.node_id = Some(candidate.id.clone());
+            row.node_name = Some(candidate.name.clone());
+            row.partition_id = Some(partition_id);
+            row.partition_name = Some(partition_name);
+            row.wait_reason = None;
+            return place(tx, row);
+        }
+    }
+    let reason = refuse(tx, &nodes, &filter)?;
+    if row.wait_reason.as_deref() != Some(&reason) {
+        row.wait_reason = Some(reason.clone());
+        instance::set_place(tx, row)?;
+        tx.record(event::about(
+            row,
+            event::INSTANCE_WAITING,
+            None,
+            json!({"message": reason}),
+        ));
+    }
+    Ok(())
+}
+
+/// Looks again at the instances of a project that wait, oldest first.
+///
+/// # Errors
+/// The store's.
+pub fn allocate_waiting(tx: &mut Tx<'_>, project_id: &str) -> Result<(), AppError> {
+    let limit = i64::try_from(ALLOCATE_BATCH_MAX).unwrap_or(i64::MAX);
+    for mut row in instance::list_waiting(tx, project_id, limit)? {
+        if !row.is_shared && row.requested_state != "destroyed" {
+            allocate(tx, &mut row)?;
+        }
+    }
+    Ok(())
+}
+
+/// The release is ordered with the first instance of it on a node.
+fn place(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<(), AppError> {
+    instance::set_place(tx, row)?;
+    let Some(node_id) = row.node_id.as_deref() else {
+        return Ok(());
+    };
+    let known = supply::find(tx, node_id, &row.url)?;
+    if known.is_none_or(|supply| supply.requested_state != "available") {
+        supply::set_requested(tx, node_id, &row.url, "available", false)?;
+    }
+    node::raise_generation(tx, node_id)?;
+    let data = json!({"node": row.node_name, "partition": row.partition_name});
+    tx.record(event::about(row, event::INSTANCE_ALLOCATED, None, data));
+    Ok(())
+}
+
+fn refuse(
+    tx: &mut Tx<'_>,
+    nodes: &[NodeRow],
+    filter: &serde_json::Map<String, Value>,
+) -> Result<String, AppError> {
+    if nodes.is_empty() {
+        return Ok("no free partition that fits: the project has no node".to_owned());
+    }
+    let mut reasons = Vec::new();
+    for candidate in nodes.iter().take(10) {
+        let reason = match misfit(candidate, filter) {
+            Some(reason) => reason,
+            None => {
+                let (total, _) = node::count_partitions(tx, &candidate.id)?;
+                match total {
+                    0 => "offers no partition yet".to_owned(),
+                    1 => "its only partition is busy".to_owned(),
+                    _ => format!("all its {total} partitions are busy"),
+                }
+            }
+        };
+        reasons.push(format!("node {}: {reason}", candidate.name));
+    }
+    if nodes.len() > reasons.len() {
+        reasons.push(format!("and {} more nodes", nodes.len() - reasons.len()));
+    }
+    Ok(format!(
+        "no free partition that fits: {}",
+        reasons.join("; ")
+    ))
+}
+
+/// Why a node does not fit a filter: `node` compares name and reference, any other key a fact of
+/// the node.
+fn misfit(candidate: &NodeRow, filter: &serde_json::Map<String, Value>) -> Option<String> {
+    let facts = object(&candidate.facts);
+    filter.iter().find_map(|(key, wanted)| {
+        if key == "node" {
+            let is_it = [&candidate.name, &candidate.id]
+                .iter()
+                .any(|own| wanted.as_str() == Some(own.as_str()));
+            return (!is_it).then(|| format!("is not the wanted node {}", plain(wanted)));
+        }
+        match facts.get(key) {
+            Some(fact) if plain(fact) == plain(wanted) => None,
+            Some(fact) => Some(format!(
+                "{key} is {}, wanted is {}",
+                plain(fact),
+                plain(wanted)
+            )),
+            None => Some(format!("does not tell its {key}")),
+        }
+    })
+}
+
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A person may only filter for nodes of the project the instance is in; this is so by
+/// construction, since only those are looked at.
+///
+/// # Errors
+/// When the filter is unreadable.
+pub fn check_filter(
+    caller: &Caller,
+    filter: &serde_json::Map<String, Value>,
+) -> Result<(), AppError> {
+    caller.require_person()?;
+    match filter
+        .iter()
+        .find(|(_, value)| value.is_array() || value.is_object())
+    {
+        Some((key, _)) => Err(AppError::invalid(
+            &format!("filter.{key}"),
+            "a filter compares with one text, number or boolean",
+        )),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(facts: &str) -> NodeRow {
+        NodeRow {
+            id: "COMP-1".to_owned(),
+            project_id: "PROJ-1".to_owned(),
+            subject_id: "SUBJ-1".to_owned(),
+            name: "local".to_owned(),
+            key_hash: String::new(),
+            generation: 0,
+            version: String::new(),
+            facts: facts.to_owned(),
+            seen_at: None,
+        }
+    }
+
+    #[test]
+    fn filter_compares_name_reference_and_facts() {
+        let candidate = node(r#"{"machine": "x86_64", "cpu_count": 2}"#);
+        let fits = |filter: Value| misfit(&candidate, filter.as_object().unwrap()).is_none();
+        assert!(fits(json!({})));
+        assert!(fits(json!({"node": "local"})));
+        assert!(fits(
+            json!({"node": "COMP-1", "machine": "x86_64", "cpu_count": 2})
+        ));
+        assert!(!fits(json!({"node": "other"})));
+        assert!(!fits(json!({"machine": "aarch64"})));
+        assert!(!fits(json!({"gpu": true})));
+    }
+
+    #[test]
+    fn filter_that_does_not_fit_says_why() {
+        let candidate = node(r#"{"machine": "x86_64"}"#);
+        let filter = json!({"machine": "aarch64"});
+        let reason = misfit(&candidate, filter.as_object().unwrap()).unwrap();
+        assert_eq!(reason, "machine is x86_64, wanted is aarch64");
+    }
+}

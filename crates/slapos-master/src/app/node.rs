@@ -1,0 +1,280 @@
+//! Nodes: joining, what they offer, what they are asked to run.
+
+use super::{AppError, Caller, allocate, event, view};
+use crate::limits::{NODE_ONLINE_US, PARTITIONS_MAX};
+use crate::store::event::EventRow;
+use crate::store::instance;
+use crate::store::node::{self, NodeRow, PartitionRow};
+use crate::store::subject::{self, SubjectRow};
+use crate::store::{Tx, supply};
+use serde_json::json;
+use slapos_api::wire::node::{
+    Desired, DesiredInstance, DesiredSoftware, NodeFormat, NodeView, PartitionOffer, PartitionView,
+};
+use slapos_model::{Name, NodeId, PartitionId, Role, SubjectId};
+use std::collections::HashSet;
+
+/// A node joins a project, or asks again: idempotent for the same name and key.
+///
+/// # Errors
+/// When the name is taken by another key, or the caller may not.
+pub fn register(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    project: Option<&str>,
+    name: &str,
+    key_hash: &str,
+) -> Result<NodeRow, AppError> {
+    let project = caller.choose_project(project)?.clone();
+    caller.require(&project.project_id, Role::Operator, "such project")?;
+    let name: Name = name
+        .parse()
+        .map_err(|error| AppError::invalid("name", error))?;
+    if let Some(known) = node::find_by_key(tx, key_hash)? {
+        if known.project_id == project.project_id && known.name == name.as_str() {
+            return Ok(known);
+        }
+        return Err(
+            AppError::conflict("this key is already that of another node")
+                .hint("let the node make a key of its own"),
+        );
+    }
+    let is_taken = node::list(tx, &project.project_id)?
+        .iter()
+        .any(|known| known.name == name.as_str());
+    if is_taken {
+        return Err(AppError::conflict(format!(
+            "project {} already has a node named `{name}`, with another key",
+            project.project_name
+        ))
+        .hint("choose another name, or give the node its old identity back"));
+    }
+    let person = SubjectRow {
+        id: SubjectId::fresh(tx.clock(), tx.random()).to_string(),
+        kind: "node".to_owned(),
+        name: name.to_string(),
+    };
+    subject::insert(tx, &person)?;
+    let row = NodeRow {
+        id: NodeId::fresh(tx.clock(), tx.random()).to_string(),
+        project_id: project.project_id.clone(),
+        subject_id: person.id,
+        name: name.to_string(),
+        key_hash: key_hash.to_owned(),
+        generation: 0,
+        version: String::new(),
+        facts: "{}".to_owned(),
+        seen_at: None,
+    };
+    node::insert(tx, &row)?;
+    record(tx, &row, event::NODE_REGISTERED, Some(caller.subject_id()));
+    Ok(row)
+}
+
+fn record(tx: &mut Tx<'_>, row: &NodeRow, kind: &str, subject_id: Option<&str>) {
+    tx.record(EventRow {
+        kind: kind.to_owned(),
+        project_id: Some(row.project_id.clone()),
+        node_id: Some(row.id.clone()),
+        subject_id: subject_id.map(str::to_owned),
+        data: json!({"name": row.name}).to_string(),
+        ..EventRow::default()
+    });
+}
+
+/// The nodes of the caller's projects.
+///
+/// # Errors
+/// When the caller is no person.
+pub fn list(tx: &mut Tx<'_>, caller: &Caller) -> Result<Vec<NodeView>, AppError> {
+    caller.require_person()?;
+    let mut views = Vec::new();
+    for held in caller.roles() {
+        for row in node::list(tx, &held.project_id)? {
+            views.push(to_wire(tx, &row, &held.project_name)?);
+        }
+    }
+    Ok(views)
+}
+
+fn to_wire(tx: &mut Tx<'_>, row: &NodeRow, project: &str) -> Result<NodeView, AppError> {
+    let partitions = node::list_partitions(tx, &row.id)?;
+    Ok(NodeView {
+        id: row.id.clone(),
+        name: row.name.clone(),
+        project: project.to_owned(),
+        online: is_online(tx, row),
+        seen_at: row.seen_at.map(|at| at.to_string()),
+        version: row.version.clone(),
+        facts: view::object(&row.facts),
+        partitions: partitions
+            .into_iter()
+            .filter(|partition| partition.is_enabled || partition.instance_id.is_some())
+            .map(partition_view)
+            .collect(),
+    })
+}
+
+fn partition_view(row: PartitionRow) -> PartitionView {
+    let state = match (&row.instance_id, row.instance_state.as_deref()) {
+        (None, _) => "free",
+        (Some(_), Some("destroyed")) => "cleaning",
+        (Some(_), _) => "busy",
+    };
+    PartitionView {
+        name: row.name,
+        addresses: serde_json::from_str(&row.addresses).unwrap_or_default(),
+        instance: row.instance_name,
+        instance_id: row.instance_id,
+        state: state.to_owned(),
+    }
+}
+
+/// Was the node heard lately?
+#[must_use]
+pub fn is_online(tx: &Tx<'_>, row: &NodeRow) -> bool {
+    row.seen_at
+        .is_some_and(|at| tx.now().as_micros() - at.as_micros() < NODE_ONLINE_US)
+}
+
+/// The node says what it offers. Partitions that it no longer names are disabled, never deleted;
+/// instances that waited may find room.
+///
+/// # Errors
+/// When the caller is no node or an offer is not as it should be.
+pub fn format(tx: &mut Tx<'_>, caller: &Caller, offer: &NodeFormat) -> Result<NodeView, AppError> {
+    let id = caller.require_node()?;
+    check_offer(offer)?;
+    let row = find(tx, id)?;
+    let facts = serde_json::Value::Object(offer.facts.clone()).to_string();
+    let known = node::list_partitions(tx, id)?;
+    let is_same = row.version == offer.version
+        && row.facts == facts
+        && is_same_offer(&known, &offer.partitions);
+    node::set_facts(tx, id, &offer.version, &facts)?;
+    if !is_same {
+        write_partitions(tx, id, &known, &offer.partitions)?;
+        record(tx, &row, event::NODE_FORMATTED, Some(caller.subject_id()));
+        allocate::allocate_waiting(tx, &row.project_id)?;
+    }
+    let row = find(tx, id)?;
+    to_wire(tx, &row, "")
+}
+
+fn find(tx: &mut Tx<'_>, id: &str) -> Result<NodeRow, AppError> {
+    node::find(tx, id)?.ok_or_else(|| AppError::not_found(format!("node {id}")))
+}
+
+fn check_offer(offer: &NodeFormat) -> Result<(), AppError> {
+    if offer.partitions.len() > PARTITIONS_MAX {
+        return Err(AppError::invalid(
+            "partitions",
+            format!("a node offers at most {PARTITIONS_MAX} partitions"),
+        ));
+    }
+    let mut names = HashSet::new();
+    for partition in &offer.partitions {
+        partition
+            .name
+            .parse::<Name>()
+            .map_err(|e| AppError::invalid("partitions.name", e))?;
+        if !names.insert(&partition.name) {
+            return Err(AppError::invalid(
+                "partitions.name",
+                format!("partition {} is offered twice", partition.name),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_same_offer(known: &[PartitionRow], offered: &[PartitionOffer]) -> bool {
+    let enabled: Vec<_> = known.iter().filter(|row| row.is_enabled).collect();
+    enabled.len() == offered.len()
+        && enabled.iter().zip(offered).all(|(row, offer)| {
+            row.name == offer.name && row.addresses == json!(offer.addresses).to_string()
+        })
+}
+
+fn write_partitions(
+    tx: &mut Tx<'_>,
+    node_id: &str,
+    known: &[PartitionRow],
+    offered: &[PartitionOffer],
+) -> Result<(), AppError> {
+    let names: HashSet<&str> = offered.iter().map(|offer| offer.name.as_str()).collect();
+    for row in known
+        .iter()
+        .filter(|row| row.is_enabled && !names.contains(row.name.as_str()))
+    {
+        node::disable_partition(tx, &row.id)?;
+    }
+    for (ordinal, offer) in (0..).zip(offered) {
+        let row = PartitionRow {
+            id: PartitionId::fresh(tx.clock(), tx.random()).to_string(),
+            name: offer.name.clone(),
+            addresses: json!(offer.addresses).to_string(),
+            is_enabled: true,
+            instance_id: None,
+            instance_name: None,
+            instance_state: None,
+        };
+        node::upsert_partition(tx, node_id, &row, ordinal)?;
+    }
+    Ok(())
+}
+
+/// All that the node is asked to run.
+///
+/// # Errors
+/// When the caller is no node.
+pub fn desired(tx: &mut Tx<'_>, caller: &Caller) -> Result<Desired, AppError> {
+    let id = caller.require_node()?;
+    let row = find(tx, id)?;
+    let master_epoch = subject::find_meta(tx, "epoch")?.unwrap_or_default();
+    let software = supply::list_of_node(tx, id)?
+        .into_iter()
+        .map(|supply| DesiredSoftware {
+            url: supply.url,
+            state: supply.requested_state,
+            attempt: supply.attempt,
+        })
+        .collect();
+    let mut instances = Vec::new();
+    for row in instance::list_of_node(tx, id)? {
+        let Some(partition) = row.partition_name else {
+            continue;
+        };
+        let root_name = if row.root_id == row.id {
+            row.name.clone()
+        } else {
+            instance::find(tx, &row.root_id)?.map_or_else(String::new, |root| root.name)
+        };
+        instances.push(DesiredInstance {
+            id: row.id,
+            generation: row.generation,
+            partition,
+            name: row.name,
+            root_name,
+            software: row.url,
+            software_type: row.software_type,
+            state: row.requested_state,
+            parameters: view::object(&row.parameters),
+            shared: Vec::new(),
+        });
+    }
+    Ok(Desired {
+        master_epoch,
+        generation: row.generation,
+        software,
+        instances,
+    })
+}
+
+/// Notes that a node's watch stream stands, so that it shows as online.
+///
+/// # Errors
+/// The store's.
+pub fn note_seen(tx: &mut Tx<'_>, id: &str) -> Result<(), AppError> {
+    Ok(node::set_seen(tx, id)?)
+}

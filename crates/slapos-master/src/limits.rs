@@ -1,0 +1,62 @@
+//! Limits of the master, with the reason beside each.
+
+use std::time::Duration;
+
+/// Closures that wait for the writer. Beyond it callers are told to come back: better than an
+/// unbounded queue whose answers nobody waits for any more.
+pub const WRITE_QUEUE_MAX: usize = 4096;
+
+/// Closures in one commit. More does not help (190,000 requests/s at 100 in a commit, measured)
+/// and makes the first of them wait for the last.
+pub const COMMIT_BATCH_MAX: usize = 256;
+
+/// Connections that read from SQLite beside the writer.
+pub const READERS: usize = 2;
+
+/// Connections to PostgreSQL.
+pub const POSTGRES_CONNECTIONS: usize = 8;
+
+/// How often a transaction that PostgreSQL could not serialise is run again.
+pub const SERIALIZE_RETRIES: u32 = 20;
+
+/// Events that a slow watcher may be behind before it has to read the log again.
+pub const WATCH_BUFFER: usize = 1024;
+
+/// Watch streams open at once.
+pub const WATCHERS_MAX: usize = 20_000;
+
+/// Connections open at once; a node keeps two.
+pub const CONNECTIONS_MAX: usize = 40_000;
+
+/// A peer that does not finish its TLS handshake or its request's head in this time is dropped.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the master waits for running requests when it is asked to end.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// Changes of state kept with each promise.
+pub const PROMISE_HISTORY_MAX: usize = 20;
+
+/// Promises of one instance in a report.
+pub const PROMISES_MAX: usize = 500;
+
+/// Longest message that is kept of a failure: the end of a log.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+
+/// Most items in one page of a list.
+pub const LIST_MAX: usize = 10_000;
+
+/// Partitions that one node may offer.
+pub const PARTITIONS_MAX: usize = 50_000;
+
+/// Instances that are waiting for a partition and are looked at when one becomes free.
+pub const ALLOCATE_BATCH_MAX: usize = 100;
+
+/// Log requests under way at once, and how long one may wait for its node.
+pub const LOG_REQUESTS_MAX: usize = 1000;
+
+/// How long a reader of logs waits for the node.
+pub const LOG_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A node counts as online for so long after it was last heard.
+pub const NODE_ONLINE_US: i64 = 120 * 1_000_000;

@@ -1,0 +1,281 @@
+//! Where the master keeps everything: SQLite by default, PostgreSQL when one machine is outgrown.
+//!
+//! Synchronous at its core, batched at its edge: rules are plain functions over a [`Tx`], and
+//! [`Store::write`] answers only after the commit that holds the change is on the disk. Closures
+//! may be run more than once (PostgreSQL serialisation), so they must be repeatable. This is the
+//! only place that knows a database; one file a table family holds all its SQL, `$1` placeholders,
+//! types TEXT and BIGINT only, so that both databases run the same texts.
+
+pub mod catalog;
+pub mod event;
+pub mod instance;
+pub mod node;
+mod postgres;
+pub mod promise;
+mod schema;
+mod sqlite;
+pub mod subject;
+pub mod supply;
+mod tx;
+
+pub use tx::{Param, Row, Tx};
+
+use crate::limits::WRITE_QUEUE_MAX;
+use event::EventRow;
+use slapos_model::{Clock, RandomSource};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc;
+use tokio::sync::{oneshot, watch};
+
+/// Which database.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file of this machine.
+    Sqlite(PathBuf),
+    /// A connection string such as `host=… user=… dbname=…`.
+    Postgres(String),
+}
+
+/// Why the store could not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The database said no.
+    #[error("the database failed: {0}")]
+    Database(String),
+    /// PostgreSQL could not serialise it; the store runs it again by itself.
+    #[error("the database could not serialise the change: {0}")]
+    Serialize(String),
+    /// No room.
+    #[error("the disk of the database is full; free some space, nothing was changed")]
+    Full,
+    /// Too many wait.
+    #[error("the master has too many changes waiting; try again in a moment")]
+    Busy,
+    /// The store is being closed.
+    #[error("the master is shutting down")]
+    Closed,
+    /// A closure panicked: a fault of ours.
+    #[error("a rule failed unexpectedly: {0}")]
+    Panic(String),
+    /// Made by a newer program.
+    #[error(
+        "the database has schema {found}, this program knows up to {known}: start the newer program that made it"
+    )]
+    Newer {
+        /// In the database.
+        found: i64,
+        /// Here.
+        known: i64,
+    },
+    /// A value in a row that no program of ours writes.
+    #[error("the database holds a value that cannot be read: {0}")]
+    Damaged(String),
+}
+
+/// What a commit made known besides its answers.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// Transient notices, not in the log.
+    pub notices: Vec<EventRow>,
+    /// Whether the log grew.
+    pub has_events: bool,
+}
+
+/// A closure with its answer, as the threads of the store see it.
+trait Job: Send {
+    /// Runs it; true when its changes are to be kept.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Sends the answer, or the failure of the commit that was to keep it.
+    fn finish(self: Box<Self>, commit: Result<(), StoreError>);
+}
+
+struct Closure<F, T, E> {
+    body: F,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Job for Closure<F, T, E>
+where
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (self.body)(tx)));
+        let result = outcome.unwrap_or_else(|panic| {
+            let text = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+                .unwrap_or_default();
+            Err(E::from(StoreError::Panic(text)))
+        });
+        let is_ok = result.is_ok();
+        self.result = Some(result);
+        is_ok
+    }
+
+    fn finish(self: Box<Self>, commit: Result<(), StoreError>) {
+        let result = match (commit, self.result) {
+            (Ok(()), Some(result)) | (Err(_), Some(result @ Err(_))) => result,
+            (Err(error), _) => Err(E::from(error)),
+            (Ok(()), None) => Err(E::from(StoreError::Closed)),
+        };
+        // A caller that went away needs no answer; its change is kept all the same.
+        drop(self.reply.send(result));
+    }
+}
+
+/// The store; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    writes: mpsc::SyncSender<Box<dyn Job>>,
+    reads: mpsc::SyncSender<Box<dyn Job>>,
+    /// Raised when the event log grew.
+    changed: watch::Receiver<u64>,
+    notices: tokio::sync::broadcast::Sender<EventRow>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+/// What the threads of the store share.
+struct Shared {
+    changed: watch::Sender<u64>,
+    notices: tokio::sync::broadcast::Sender<EventRow>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn RandomSource>,
+}
+
+impl Shared {
+    fn publish(&self, published: Published) {
+        for notice in published.notices {
+            // Nobody watching is no error.
+            drop(self.notices.send(notice));
+        }
+        if published.has_events {
+            self.changed.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+impl Store {
+    /// Opens or makes the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When it cannot be opened, written, or is of a newer program.
+    pub fn open(
+        database: &Database,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn RandomSource>,
+    ) -> Result<Self, StoreError> {
+        let (writes, write_queue) = mpsc::sync_channel(WRITE_QUEUE_MAX);
+        let (reads, read_queue) = mpsc::sync_channel(WRITE_QUEUE_MAX);
+        let (changed, changed_receiver) = watch::channel(0);
+        let (notices, _) = tokio::sync::broadcast::channel(crate::limits::WATCH_BUFFER);
+        let shared = Arc::new(Shared {
+            changed,
+            notices: notices.clone(),
+            clock,
+            random,
+        });
+        match database {
+            Database::Sqlite(path) => sqlite::start(path, write_queue, read_queue, shared)?,
+            Database::Postgres(url) => postgres::start(url, write_queue, read_queue, shared)?,
+        }
+        Ok(Self {
+            writes,
+            reads,
+            changed: changed_receiver,
+            notices,
+        })
+    }
+
+    /// Runs a change and answers when it is on the disk.
+    ///
+    /// # Errors
+    /// The closure's own, or the store's.
+    pub async fn write<F, T, E>(&self, body: F) -> Result<T, E>
+    where
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        submit(&self.writes, body)?
+            .await
+            .unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
+    }
+
+    /// Runs a closure that changes nothing.
+    ///
+    /// # Errors
+    /// The closure's own, or the store's.
+    pub async fn read<F, T, E>(&self, body: F) -> Result<T, E>
+    where
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        submit(&self.reads, body)?
+            .await
+            .unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
+    }
+
+    /// [`Store::write`] for threads without a runtime.
+    ///
+    /// # Errors
+    /// The closure's own, or the store's.
+    pub fn write_blocking<F, T, E>(&self, body: F) -> Result<T, E>
+    where
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        submit(&self.writes, body)?
+            .blocking_recv()
+            .unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
+    }
+
+    /// Changes when the event log grew.
+    #[must_use]
+    pub fn log_changes(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+
+    /// Transient notices from now on.
+    #[must_use]
+    pub fn notices(&self) -> tokio::sync::broadcast::Receiver<EventRow> {
+        self.notices.subscribe()
+    }
+
+    /// Tells the watchers something that is not kept.
+    pub fn notify(&self, notice: EventRow) {
+        drop(self.notices.send(notice));
+    }
+}
+
+type Reply<T, E> = oneshot::Receiver<Result<T, E>>;
+
+fn submit<F, T, E>(queue: &mpsc::SyncSender<Box<dyn Job>>, body: F) -> Result<Reply<T, E>, E>
+where
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    let job = Box::new(Closure {
+        body,
+        result: None,
+        reply,
+    });
+    match queue.try_send(job) {
+        Ok(()) => Ok(answer),
+        Err(mpsc::TrySendError::Full(_)) => Err(E::from(StoreError::Busy)),
+        Err(mpsc::TrySendError::Disconnected(_)) => Err(E::from(StoreError::Closed)),
+    }
+}
