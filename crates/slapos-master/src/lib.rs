@@ -5,5 +5,244 @@
 //! Start with [`run`], then [`app::instance::request`].
 
 pub mod app;
+pub mod http;
 pub mod limits;
+pub mod listen;
+pub mod pki;
 pub mod store;
+
+pub use store::Database;
+
+use app::AppError;
+use app::schema::Schemas;
+use http::{Context, Inner, Watchers};
+use pki::{Pki, PkiError, write_private};
+use slapos_model::{Clock, RandomSource, fresh_id};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::{Store, StoreError, subject};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// Where a master keeps its things and where it is reached.
+#[derive(Debug, Clone)]
+pub struct MasterConfig {
+    /// Its folder: database, authority, the owner's token.
+    pub dir: PathBuf,
+    /// The one port, TLS and plain (see [`listen`]).
+    pub listen: SocketAddr,
+    /// Which database.
+    pub database: Database,
+}
+
+/// Why a master cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterError {
+    /// Its folder.
+    #[error("cannot use the folder {path}: {cause}")]
+    Dir {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+    /// Its port.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+    /// Its database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its authority.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// Its certificate.
+    #[error(transparent)]
+    Tls(#[from] slapos_api::tls::TlsError),
+    /// A rule said no at the start.
+    #[error("cannot prepare the master: {0}")]
+    Prepare(AppError),
+    /// The runtime.
+    #[error("cannot start the master's runtime: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// Lets go of a running master: drop it or call [`Shutdown::trigger`].
+#[derive(Debug, Clone)]
+pub struct Shutdown {
+    sender: watch::Sender<bool>,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            sender: watch::Sender::new(false),
+        }
+    }
+}
+
+impl Shutdown {
+    /// Asks the master to end.
+    pub fn trigger(&self) {
+        self.sender.send_replace(true);
+    }
+}
+
+/// What a master has at hand once it is prepared.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    store: Store,
+    pki: Pki,
+    epoch: String,
+}
+
+/// Makes or completes all that a master needs: schema, authority, owner, catalogue. Safe to run
+/// again after a crash at any point.
+///
+/// # Errors
+/// One sentence, see [`MasterError`].
+pub fn bootstrap(
+    config: &MasterConfig,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn RandomSource>,
+) -> Result<Prepared, MasterError> {
+    make_dir(&config.dir)?;
+    let store = Store::open(&config.database, Arc::clone(clock), Arc::clone(random))?;
+    let pki = Pki::ensure(&config.dir.join("pki"), today(clock.as_ref()))?;
+    let secret = ensure_owner_token(&config.dir, clock.as_ref(), random.as_ref())?;
+    let epoch = store
+        .write_blocking(move |tx| {
+            app::project::ensure_owner(tx, &secret)?;
+            app::catalog::import_shipped(tx)?;
+            if let Some(epoch) = subject::find_meta(tx, "epoch")? {
+                return Ok(epoch);
+            }
+            let epoch = fresh_id("EPOCH-", tx.clock(), tx.random());
+            subject::set_meta(tx, "epoch", &epoch)?;
+            Ok(epoch)
+        })
+        .map_err(MasterError::Prepare)?;
+    Ok(Prepared { store, pki, epoch })
+}
+
+/// The file that holds the owner's token; only its owner can read it.
+#[must_use]
+pub fn owner_token_path(dir: &Path) -> PathBuf {
+    dir.join("owner.token")
+}
+
+/// The token is in its file before the database knows it, so that a crash between the two leaves
+/// no token that nobody has.
+fn ensure_owner_token(
+    dir: &Path,
+    clock: &dyn Clock,
+    random: &dyn RandomSource,
+) -> Result<String, MasterError> {
+    let path = owner_token_path(dir);
+    if let Ok(text) = std::fs::read_to_string(&path)
+        && !text.trim().is_empty()
+    {
+        return Ok(text.trim().to_owned());
+    }
+    let half = || fresh_id("", clock, random).split_off(10);
+    let secret = format!("slapos_{}{}", half(), half());
+    write_private(&path, &format!("{secret}\n"))?;
+    Ok(secret)
+}
+
+fn make_dir(dir: &Path) -> Result<(), MasterError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|cause| MasterError::Dir {
+            path: dir.to_owned(),
+            cause,
+        })
+}
+
+/// Year, month and day before now: certificates begin then.
+fn today(clock: &dyn Clock) -> (i32, u8, u8) {
+    let day = 86_400 * 1_000_000;
+    let yesterday = slapos_model::Timestamp::from_micros(clock.now().as_micros() - day);
+    let text = yesterday.to_string();
+    let mut parts = text.split(['-', 'T']);
+    let mut next = || {
+        parts
+            .next()
+            .and_then(|part| part.parse::<i32>().ok())
+            .unwrap_or(1)
+    };
+    let (year, month, date) = (next(), next(), next());
+    let small = |number: i32| u8::try_from(number).unwrap_or(1);
+    // A clock before 1970 would give a date that no certificate can hold.
+    (year.max(1970), small(month), small(date))
+}
+
+/// Runs a master until it is asked to end; `ready` gets the address once calls are answered.
+///
+/// # Errors
+/// One sentence, see [`MasterError`].
+pub fn run(
+    config: &MasterConfig,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn RandomSource>,
+    ready: impl FnOnce(SocketAddr) + Send,
+    shutdown: &Shutdown,
+) -> Result<(), MasterError> {
+    let prepared = bootstrap(config, &clock, &random)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(4)
+        .thread_stack_size(512 * 1024)
+        .enable_all()
+        .build()
+        .map_err(MasterError::Runtime)?;
+    let ends = shutdown.sender.subscribe();
+    runtime.block_on(async {
+        let listen_error = |cause| MasterError::Listen {
+            address: config.listen,
+            cause,
+        };
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let tls = Arc::new(listen::tls_config(&prepared.pki)?);
+        let router = router(prepared, clock, random).await?;
+        tracing::info!(%address, "master is ready");
+        ready(address);
+        listen::serve(listener, tls, router, ends).await;
+        Ok(())
+    })
+}
+
+/// Everything that the master answers.
+///
+/// # Errors
+/// When the event log cannot be read.
+pub async fn router(
+    prepared: Prepared,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn RandomSource>,
+) -> Result<axum::Router, MasterError> {
+    let watchers = Watchers::start(&prepared.store).await?;
+    let context = Context::new(Inner {
+        store: prepared.store,
+        schemas: Arc::new(Schemas::default()),
+        pki: prepared.pki,
+        epoch: prepared.epoch,
+        watchers,
+        logs: Inner::no_logs(),
+        today,
+        clock,
+        random,
+    });
+    Ok(http::router(context))
+}
