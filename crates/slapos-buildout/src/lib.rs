@@ -19,6 +19,7 @@ mod parse;
 mod part;
 mod profile;
 mod python;
+mod reference;
 mod report;
 mod session;
 mod source;

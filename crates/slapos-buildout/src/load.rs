@@ -8,7 +8,7 @@ use crate::merge::{Sections, outside};
 use crate::source::{Source, Span, too_large};
 use crate::{Machine, Override, Profile, Report, text};
 
-mod directories;
+pub(crate) mod directories;
 mod files;
 
 use files::Loader;

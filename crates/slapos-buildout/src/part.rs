@@ -57,23 +57,26 @@ impl PartOptions<'_, '_> {
     }
     /// Names of all own options, sorted, with those that were set.
     pub fn keys(&self) -> Vec<String> {
-        Vec::new()
+        self.session.keys(self.name)
     }
     /// Publishes an option. Text is stored as it is and never substituted.
     pub fn set(&mut self, option: &str, value: impl Into<Value>) -> Result<(), Report> {
-        let _ = (option, value.into());
-        Ok(())
+        self.session.store(self.name, option, value.into())
     }
     /// Takes an own option away; gives what it was.
     pub fn remove(&mut self, option: &str) -> Result<Option<Value>, Report> {
-        self.get(option)
+        let value = self.get(option)?;
+        self.session.remove(self.name, option);
+        Ok(value)
     }
     /// Reads an option of another section, which becomes a dependency of this one and is installed before it.
     pub fn other(&mut self, section: &str, option: &str) -> Result<Value, Report> {
+        self.session.depend(self.name, section);
         self.session.get(section, option)
     }
     /// The same; none if the section has no such option.
     pub fn find_other(&mut self, section: &str, option: &str) -> Result<Option<Value>, Report> {
+        self.session.depend(self.name, section);
         self.session.find(section, option)
     }
     /// All options of another section, which becomes a dependency of this one.
@@ -81,6 +84,7 @@ impl PartOptions<'_, '_> {
         &mut self,
         section: &str,
     ) -> Result<std::collections::BTreeMap<String, Value>, Report> {
+        self.session.depend(self.name, section);
         self.session.section(section)
     }
     /// Substitutes references in a text that came from elsewhere, as in [`Session::substitute`].

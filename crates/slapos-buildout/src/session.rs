@@ -1,57 +1,202 @@
 //! A session: expands a profile section by section, on demand, as buildout does.
+//!
+//! The first access to a section expands its macros, substitutes its options in order of name, which expands the sections
+//! they refer to, and then constructs its recipe. So parts come out in an order in which each finds what it refers to.
+//! Start with [`Session`]; build.rs is the first access, resolve.rs the substitution, macros.rs the macros.
 
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
-use crate::{Diagnostic, Kind, Profile, Recipes, Report, Value};
+use crate::merge::{Merger, Section};
+use crate::{Profile, Recipes, Report, Value};
 
-/// Evaluates one profile. Sections are expanded on first access and kept.
+mod build;
+mod complain;
+mod macros;
+mod resolve;
+mod settings;
+
+use complain::Frame;
+
+/// Evaluates one profile. Sections are expanded on first access and kept; one that failed is tried again when asked again.
 pub struct Session<'p> {
     profile: &'p Profile,
     recipes: &'p dyn Recipes,
+    // Borrowed for a moment at a time, never while a recipe runs.
+    built: RefCell<HashMap<String, Built>>,
+    macros: RefCell<HashMap<String, Arc<Section>>>,
+    merger: RefCell<Merger>,
+    /// Sections with a recipe, in the order their constructors ended.
+    order: RefCell<Vec<String>>,
+    /// What is being evaluated, outermost first.
+    trail: RefCell<Vec<Frame>>,
+    /// Bytes that substitution made.
+    bytes: Cell<usize>,
+}
+
+/// A section that is expanded, or on the way to it.
+#[derive(Debug)]
+struct Built {
+    /// With its macros; every option begins with a `Set`.
+    section: Arc<Section>,
+    /// Texts after the first substitution.
+    cooked: HashMap<String, Arc<str>>,
+    /// Final texts, and what the recipe set.
+    data: BTreeMap<String, Arc<str>>,
+    /// Options that the recipe took away.
+    removed: BTreeSet<String>,
+    /// Sections that this one read.
+    reads: BTreeSet<String>,
 }
 
 impl fmt::Debug for Session<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Session").finish_non_exhaustive()
+        out.debug_struct("Session")
+            .field("entry", &self.profile.entry())
+            .finish_non_exhaustive()
     }
 }
 
 impl<'p> Session<'p> {
     /// Starts a session; expands `[buildout]` and the section of version pins, and checks their settings.
+    ///
+    /// So an error here means that the profile as a whole cannot be used.
     pub fn new(profile: &'p Profile, recipes: &'p dyn Recipes) -> Result<Session<'p>, Report> {
-        Ok(Session { profile, recipes })
+        let session = Session {
+            profile,
+            recipes,
+            built: RefCell::default(),
+            macros: RefCell::default(),
+            merger: RefCell::default(),
+            order: RefCell::default(),
+            trail: RefCell::default(),
+            bytes: Cell::new(0),
+        };
+        settings::check(&session)?;
+        Ok(session)
     }
+
     /// The value of an option; an error if the section or the option does not exist.
     pub fn get(&self, section: &str, option: &str) -> Result<Value, Report> {
-        let _ = (section, option, self.recipes);
-        Err(Diagnostic::new(Kind::UserError, "not built yet").into())
+        let value = self.find(section, option)?;
+        value.ok_or_else(|| self.missing_option(section, option, None))
     }
+
     /// The value of an option, none if the section has no such option; an error if there is no such section.
     pub fn find(&self, section: &str, option: &str) -> Result<Option<Value>, Report> {
-        self.get(section, option).map(Some)
+        self.build(section)?;
+        self.read(section, option)
     }
+
     /// All options of a section, those of its macros and those its recipe set among them.
     pub fn section(&self, section: &str) -> Result<BTreeMap<String, Value>, Report> {
-        let _ = section;
-        Ok(BTreeMap::new())
+        self.build(section)?;
+        let mut all = BTreeMap::new();
+        for option in self.keys(section) {
+            if let Some(value) = self.read(section, &option)? {
+                all.insert(option, value);
+            }
+        }
+        Ok(all)
     }
+
     /// Instantiates the parts of `buildout:parts`; gives all parts in the order to install them, referenced ones first.
     pub fn parts(&self) -> Result<Vec<String>, Report> {
-        Ok(Vec::new())
+        let listed = self
+            .find("buildout", "parts")?
+            .map(Value::into_text)
+            .unwrap_or_default();
+        for part in crate::text::words(&listed) {
+            let span = self.profile.section("buildout").and_then(|section| {
+                section
+                    .options
+                    .get("parts")?
+                    .last()
+                    .map(|operation| operation.span)
+            });
+            self.within(Frame::Listed { span }, || self.get(part, "recipe"))?;
+        }
+        Ok(self.order.borrow().clone())
     }
+
+    /// The parts instantiated so far, in the order to install them.
+    pub fn instantiated(&self) -> Vec<String> {
+        self.order.borrow().clone()
+    }
+
     /// The sections that this one read, by reference or by its recipe, sorted; `[buildout]` and itself left out.
     pub fn dependencies(&self, section: &str) -> Result<Vec<String>, Report> {
-        let _ = section;
-        Ok(Vec::new())
+        self.build(section)?;
+        let built = self.built.borrow();
+        Ok(built
+            .get(section)
+            .map(|b| b.reads.iter().cloned().collect())
+            .unwrap_or_default())
     }
-    /// Substitutes references in a text, such as a template's. `$$` gives `$` and protects what follows.
+
+    /// Substitutes references in a text, such as a template's, as `section` would.
+    ///
+    /// Values go in as they read; `$$` gives `$` and protects what follows it. What is referred to becomes a dependency of `section`.
     pub fn substitute(&self, text: &str, section: &str) -> Result<String, Report> {
-        let _ = (text, section);
-        Ok(String::new())
+        self.build(section)?;
+        self.substitute_template(text, section)
     }
+
     /// The profile that is evaluated.
     pub fn profile(&self) -> &'p Profile {
         self.profile
+    }
+
+    /// Names of the options of a built section, sorted.
+    pub(crate) fn keys(&self, section: &str) -> Vec<String> {
+        let built = self.built.borrow();
+        let Some(built) = built.get(section) else {
+            return Vec::new();
+        };
+        let own = built.section.options.keys().map(|name| name.to_string());
+        let own = own.filter(|name| !built.removed.contains(name));
+        own.chain(built.data.keys().cloned())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    }
+
+    /// Makes `section` depend on `other`.
+    pub(crate) fn depend(&self, section: &str, other: &str) {
+        if section == other || other == "buildout" {
+            return;
+        }
+        if let Some(built) = self.built.borrow_mut().get_mut(section)
+            && !built.reads.contains(other)
+        {
+            built.reads.insert(other.to_owned());
+        }
+    }
+
+    /// Stores an option of a section under construction.
+    pub(crate) fn store(&self, section: &str, option: &str, value: Value) -> Result<(), Report> {
+        let text = match value {
+            Value::Text(text) => text,
+            Value::Typed(typed) => {
+                let marker = typed.to_marker();
+                marker.map_err(|error| self.bad_typed(section, option, &error.to_string()))?
+            }
+        };
+        if let Some(built) = self.built.borrow_mut().get_mut(section) {
+            built.removed.remove(option);
+            built.data.insert(option.to_owned(), Arc::from(text));
+        }
+        Ok(())
+    }
+
+    /// Takes an option of a section under construction away.
+    pub(crate) fn remove(&self, section: &str, option: &str) {
+        if let Some(built) = self.built.borrow_mut().get_mut(section) {
+            built.cooked.remove(option);
+            built.data.remove(option);
+            built.removed.insert(option.to_owned());
+        }
     }
 }

@@ -14,7 +14,9 @@ pub(crate) use compare::{are_equal, order};
 pub use integer::Integer;
 
 /// A value that a recipe or a rendered profile stored with its type.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Two are equal if they have the same type and content; dictionaries and sets in any order.
+#[derive(Debug, Clone)]
 pub enum Typed {
     None,
     Bool(bool),

@@ -4,6 +4,30 @@ use std::cmp::Ordering;
 
 use super::Typed;
 
+impl PartialEq for Typed {
+    fn eq(&self, other: &Typed) -> bool {
+        match (self, other) {
+            (Typed::None, Typed::None) => true,
+            (Typed::Bool(a), Typed::Bool(b)) => a == b,
+            (Typed::Int(a), Typed::Int(b)) => a == b,
+            (Typed::Float(a), Typed::Float(b)) => a == b,
+            (Typed::Complex(ar, ai), Typed::Complex(br, bi)) => ar == br && ai == bi,
+            (Typed::Str(a), Typed::Str(b)) => a == b,
+            (Typed::Bytes(a), Typed::Bytes(b)) | (Typed::ByteArray(a), Typed::ByteArray(b)) => {
+                a == b
+            }
+            (Typed::List(a), Typed::List(b)) | (Typed::Tuple(a), Typed::Tuple(b)) => a == b,
+            (Typed::Dict(a), Typed::Dict(b)) => {
+                a.len() == b.len() && a.iter().all(|pair| b.contains(pair))
+            }
+            (Typed::Set(a), Typed::Set(b)) | (Typed::FrozenSet(a), Typed::FrozenSet(b)) => {
+                a.len() == b.len() && a.iter().all(|item| b.contains(item))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Python's `==`.
 pub(crate) fn are_equal(a: &Typed, b: &Typed) -> bool {
     let all_in = |some: &[Typed], others: &[Typed]| {

@@ -1,0 +1,113 @@
+//! The first access to a section: macros, substitution, recipe.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::complain::Frame;
+use super::resolve::Waiting;
+use super::{Built, Session};
+use crate::limits::{STACK_RED_ZONE, STACK_SEGMENT};
+use crate::merge::Section;
+use crate::part::{PartOptions, RecipeError};
+use crate::reference::has_reference;
+use crate::{Diagnostic, Kind, Report};
+
+impl Session<'_> {
+    /// Makes sure that the section is expanded, or on the way to it: a section whose recipe is being constructed is seen half built.
+    pub(super) fn build(&self, name: &str) -> Result<(), Report> {
+        if self.built.borrow().contains_key(name) {
+            return Ok(());
+        }
+        let Some(section) = self.expanded(name)? else {
+            return Err(self.missing_section(name, None));
+        };
+        let (cooked, data) = (HashMap::new(), BTreeMap::new());
+        let (removed, reads) = (BTreeSet::new(), BTreeSet::new());
+        let built = Built {
+            section: Arc::clone(&section),
+            cooked,
+            data,
+            removed,
+            reads,
+        };
+        self.built.borrow_mut().insert(name.to_owned(), built);
+        let filled =
+            stacker::maybe_grow(STACK_RED_ZONE, STACK_SEGMENT, || self.fill(name, &section));
+        if filled.is_err() {
+            // What is half built must not be taken for an answer later.
+            self.built.borrow_mut().remove(name);
+        }
+        filled
+    }
+
+    fn fill(&self, name: &str, section: &Section) -> Result<(), Report> {
+        for (option, operations) in &section.options {
+            let text = crate::merge::fold(operations);
+            if has_reference(&text) {
+                let mut waiting = Waiting::starting_with(name, option);
+                let frame = Frame::option(name, option, operations);
+                let cooked = self.within(frame, || self.substituted(&text, name, &mut waiting))?;
+                if let Some(built) = self.built.borrow_mut().get_mut(name) {
+                    built.cooked.insert(option.to_string(), Arc::from(cooked));
+                }
+            }
+        }
+        if name == "buildout" {
+            return Ok(());
+        }
+        self.build_part_dependencies(name, section)?;
+        self.construct(name, section)
+    }
+
+    /// `<part-dependencies>` names sections that come before this one without being referred to.
+    fn build_part_dependencies(&self, name: &str, section: &Section) -> Result<(), Report> {
+        const OPTION: &str = "<part-dependencies>";
+        let Some(list) = section.options.get(OPTION) else {
+            return Ok(());
+        };
+        let names = self
+            .read(name, OPTION)?
+            .map(crate::Value::into_text)
+            .unwrap_or_default();
+        self.within(Frame::option(name, OPTION, list), || {
+            crate::text::words(&names).try_for_each(|other| self.build(other))
+        })
+    }
+
+    fn construct(&self, name: &str, section: &Section) -> Result<(), Report> {
+        let Some(recipe) = self.read(name, "recipe")?.map(crate::Value::into_text) else {
+            return Ok(());
+        };
+        if recipe.is_empty() {
+            return Ok(());
+        }
+        let span = section
+            .options
+            .get("recipe")
+            .and_then(|list| list.last())
+            .map(|last| last.span);
+        let frame = Frame::Recipe {
+            section: name.to_owned(),
+            recipe: recipe.clone(),
+            span,
+        };
+        self.within(frame, || {
+            let mut part = PartOptions {
+                session: self,
+                name,
+            };
+            self.recipes
+                .construct(&recipe, &mut part)
+                .map_err(|error| match error {
+                    RecipeError::Option(report) => report,
+                    RecipeError::Refused(reason) => {
+                        let message = format!("recipe `{recipe}` of section `{name}`: {reason}");
+                        let diagnostic = Diagnostic::new(Kind::UserError, message);
+                        self.complain(span, diagnostic)
+                    }
+                })
+        })?;
+        self.order.borrow_mut().push(name.to_owned());
+        Ok(())
+    }
+}

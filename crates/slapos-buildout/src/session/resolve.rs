@@ -1,0 +1,204 @@
+//! Substitution: what `${section:option}` and `$${` become.
+//!
+//! A value is stored with its escapes (`$${`), so one level of escape survives any depth of references;
+//! only reading an option turns `$${` into `${`, or a marker into a typed value.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Session;
+use super::complain::Frame;
+use crate::limits::{SESSION_BYTES_MAX, STACK_RED_ZONE, STACK_SEGMENT, VALUE_BYTES_MAX};
+use crate::merge::Operations;
+use crate::reference::{self, Piece, has_reference, pieces};
+use crate::source::too_large;
+use crate::{Diagnostic, Kind, Report, Typed, Value};
+
+/// The section's own name, for an option that no section has.
+const SECTION_NAME: &str = "_buildout_section_name_";
+
+/// Options that wait for the value that is being computed; one that is needed again waits for itself.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    options: HashSet<(String, String)>,
+}
+
+impl Waiting {
+    pub(super) fn starting_with(section: &str, option: &str) -> Waiting {
+        Waiting {
+            options: HashSet::from([(section.to_owned(), option.to_owned())]),
+        }
+    }
+}
+
+impl Session<'_> {
+    /// An option of a built section, as it reads.
+    pub(super) fn read(&self, section: &str, option: &str) -> Result<Option<Value>, Report> {
+        let stored = self.stored(section, option, &mut Waiting::default())?;
+        stored
+            .map(|text| self.decoded(&text, section, option))
+            .transpose()
+    }
+
+    fn decoded(&self, text: &str, section: &str, option: &str) -> Result<Value, Report> {
+        if Typed::is_marked(text) {
+            let typed = Typed::from_marker(text);
+            return typed
+                .map(Value::from)
+                .map_err(|error| self.bad_typed(section, option, &error.to_string()));
+        }
+        Ok(Value::Text(text.replace("$${", "${")))
+    }
+
+    /// An option of a built section, as it is stored.
+    fn stored(
+        &self,
+        section: &str,
+        option: &str,
+        waiting: &mut Waiting,
+    ) -> Result<Option<Arc<str>>, Report> {
+        let (text, operations) = match self.known(section, option) {
+            Known::Final(text) => return Ok(Some(text)),
+            Known::Missing => return Ok(None),
+            Known::Raw(text, operations) => (text, operations),
+        };
+        let text = if has_reference(&text) {
+            let key = (section.to_owned(), option.to_owned());
+            if !waiting.options.insert(key.clone()) {
+                return Err(self.circular(section, option, operations.as_ref()));
+            }
+            let frame = match &operations {
+                Some(operations) => Frame::option(section, option, operations),
+                None => Frame::option(section, option, &Operations::default()),
+            };
+            let substituted = self.within(frame, || {
+                stacker::maybe_grow(STACK_RED_ZONE, STACK_SEGMENT, || {
+                    self.substituted(&text, section, waiting)
+                })
+            })?;
+            waiting.options.remove(&key);
+            Arc::from(substituted)
+        } else {
+            text
+        };
+        if let Some(built) = self.built.borrow_mut().get_mut(section) {
+            built.data.insert(option.to_owned(), Arc::clone(&text));
+        }
+        Ok(Some(text))
+    }
+
+    fn known(&self, section: &str, option: &str) -> Known {
+        let built = self.built.borrow();
+        let Some(built) = built.get(section) else {
+            return Known::Missing;
+        };
+        if let Some(text) = built.data.get(option) {
+            return Known::Final(Arc::clone(text));
+        }
+        let operations = built
+            .section
+            .options
+            .get(option)
+            .filter(|_| !built.removed.contains(option));
+        let cooked = built.cooked.get(option).map(Arc::clone);
+        let text = cooked.or_else(|| Some(Arc::from(crate::merge::fold(operations?))));
+        text.map_or(Known::Missing, |text| Known::Raw(text, operations.cloned()))
+    }
+
+    /// A text of `section` with its references substituted, `$$` kept.
+    pub(super) fn substituted(
+        &self,
+        text: &str,
+        section: &str,
+        waiting: &mut Waiting,
+    ) -> Result<String, Report> {
+        let mut out = String::new();
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Dollars => out.push_str("$$"),
+                Piece::Reference(reference) => {
+                    let (target, option) = self.target(reference, section)?;
+                    match self.stored(&target, option, waiting)? {
+                        Some(value) => out.push_str(&value),
+                        None if option == SECTION_NAME => out.push_str(section),
+                        None => return Err(self.missing_option(&target, option, Some(reference))),
+                    }
+                }
+            }
+            self.bound(&out)?;
+        }
+        self.count(&out)?;
+        Ok(out)
+    }
+
+    /// A text that is no option: values go in as they read, `$$` becomes `$`.
+    pub(super) fn substitute_template(&self, text: &str, section: &str) -> Result<String, Report> {
+        let mut out = String::new();
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Dollars => out.push('$'),
+                Piece::Reference(reference) => {
+                    let (target, option) = self.target(reference, section)?;
+                    match self.read(&target, option)? {
+                        Some(value) => out.push_str(&value.as_text()),
+                        None if option == SECTION_NAME => out.push_str(section),
+                        None => return Err(self.missing_option(&target, option, Some(reference))),
+                    }
+                }
+            }
+            self.bound(&out)?;
+        }
+        Ok(out)
+    }
+
+    /// The section and option that a reference means. The section is built, and a dependency of the one that refers to it.
+    fn target<'r>(&self, reference: &'r str, from: &str) -> Result<(String, &'r str), Report> {
+        let (section, option) =
+            reference::parse(reference).map_err(|kind| self.bad_reference(kind, reference))?;
+        let section = if section.is_empty() { from } else { section };
+        if !self.profile.has_section(section) {
+            return Err(self.missing_section(section, Some(reference)));
+        }
+        self.depend(from, section);
+        self.build(section)?;
+        Ok((section.to_owned(), option))
+    }
+
+    fn bound(&self, text: &str) -> Result<(), Report> {
+        if text.len() <= VALUE_BYTES_MAX {
+            return Ok(());
+        }
+        let message = format!("a value grows beyond {VALUE_BYTES_MAX} bytes by its references");
+        Err(self.complain(None, too_large(message)))
+    }
+
+    fn count(&self, text: &str) -> Result<(), Report> {
+        self.bytes.set(self.bytes.get().saturating_add(text.len()));
+        if self.bytes.get() <= SESSION_BYTES_MAX {
+            return Ok(());
+        }
+        let message = format!("all values together grow beyond {SESSION_BYTES_MAX} bytes");
+        Err(self.complain(None, too_large(message)))
+    }
+
+    fn circular(&self, section: &str, option: &str, operations: Option<&Operations>) -> Report {
+        let message = format!("option `{option}` of section `{section}` needs its own value");
+        let diagnostic = Diagnostic::new(Kind::CircularReference, message).with_help(
+            "the options below refer to each other; give one of them a value of its own",
+        );
+        let span = operations
+            .and_then(|list| list.last())
+            .map(|last| last.span);
+        self.complain(span, diagnostic)
+    }
+}
+
+/// What a built section has of an option.
+enum Known {
+    Final(Arc<str>),
+    /// To be substituted still; the changes are none if only the recipe made it.
+    Raw(Arc<str>, Option<Operations>),
+    Missing,
+}

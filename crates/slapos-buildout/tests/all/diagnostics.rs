@@ -1,0 +1,189 @@
+//! How problems look to the person who reads them.
+
+use slapos_buildout::{Profile, Report, Session};
+
+use crate::world::{VectorRecipes, load_files, load_text};
+
+fn evaluated(profile: &Profile) -> Result<Vec<String>, Report> {
+    Session::new(profile, &VectorRecipes)?.parts()
+}
+
+#[track_caller]
+fn check(text: &str, expect: &str) {
+    let report = load_text(text).and_then(|profile| evaluated(&profile).map(|_| ()));
+    assert_eq!(report.unwrap_err().to_string(), expect);
+}
+
+#[test]
+fn a_missing_option_is_underlined_where_it_is_referred_to() {
+    check(
+        "[buildout]
+parts = a
+[a]
+recipe = vector:noop
+command =
+  make
+# a comment
+  make install PREFIX=${b:loaction}
+[b]
+recipe = vector:location
+",
+        "error[missing-option]: section `b` has no option `loaction`
+ --> /srv/case/main.cfg:8:23
+  |
+8 |   make install PREFIX=${b:loaction}
+  |                       ^^^^^^^^^^^^^
+  = help: did you mean `location`?
+  = needed by option `command` of section `a` (/srv/case/main.cfg:5)
+  = listed in `buildout:parts` (/srv/case/main.cfg:2)",
+    );
+}
+
+#[test]
+fn a_missing_part_is_underlined_in_the_list() {
+    check(
+        "[buildout]
+parts =
+  a
+  openssll
+[a]
+recipe = vector:noop
+[openssl]
+recipe = vector:noop
+",
+        "error[missing-section]: there is no section `openssll`
+ --> /srv/case/main.cfg:4:3
+  |
+4 |   openssll
+  |   ^^^^^^^^
+  = help: did you mean `openssl`?
+  = listed in `buildout:parts` (/srv/case/main.cfg:2)",
+    );
+}
+
+#[test]
+fn a_circle_of_references_is_shown_as_a_chain() {
+    check(
+        "[buildout]
+parts = a
+[a]
+x = ${b:x}
+[b]
+x = ${a:x}
+",
+        "error[circular-reference]: option `x` of section `b` needs its own value
+ --> /srv/case/main.cfg:6:1
+  |
+6 | x = ${a:x}
+  | ^
+  = help: the options below refer to each other; give one of them a value of its own
+  = needed by option `x` of section `a` (/srv/case/main.cfg:4)
+  = needed by option `x` of section `b` (/srv/case/main.cfg:6)
+  = needed by option `x` of section `a` (/srv/case/main.cfg:4)
+  = listed in `buildout:parts` (/srv/case/main.cfg:2)",
+    );
+}
+
+#[test]
+fn a_missing_file_is_underlined_where_it_is_extended() {
+    let files = [
+        ("main.cfg", "[buildout]\nextends =\n  lib/b.cfg\n"),
+        ("lib/b.cfg", "[buildout]\nextends = ../c.cfg ../lost.cfg\n"),
+        ("c.cfg", ""),
+    ];
+    let expect = "error[missing-file]: there is no file /srv/case/lost.cfg
+ --> /srv/case/lib/b.cfg:2:23
+  |
+2 | extends = ../c.cfg ../lost.cfg
+  |                       ^^^^^^^^
+  = /srv/case/lib/b.cfg is extended here (/srv/case/main.cfg:2)";
+    assert_eq!(load_files(&files).unwrap_err().to_string(), expect);
+}
+
+#[test]
+fn all_bad_lines_are_shown_at_once() {
+    check(
+        "[buildout]
+parts : a
+[b c]
+x
+[d: nonsense]
+",
+        "error[parse-error]: /srv/case/main.cfg: this is no option: `=` is missing
+ --> /srv/case/main.cfg:2:1
+  |
+2 | parts : a
+  | ^^^^^^^^^
+  = help: write `name = value`; `:` does not separate them
+
+error[parse-error]: /srv/case/main.cfg: this is no section header
+ --> /srv/case/main.cfg:3:1
+  |
+3 | [b c]
+  | ^^^^^
+  = help: write `[name]` or `[name:condition]`; a name has no spaces and none of `# : ; { } [ ]`, and only a comment may follow
+
+error[parse-error]: /srv/case/main.cfg: this line is neither a header, an option nor a continuation
+ --> /srv/case/main.cfg:4:1
+  |
+4 | x
+  | ^
+  = help: write `name = value`, indent the line to continue the option above, or begin it with `#`
+
+error[bad-expression]: /srv/case/main.cfg: the condition of section `d` has the name `nonsense`, which means nothing here (NameError)
+ --> /srv/case/main.cfg:5:4
+  |
+5 | [d: nonsense]
+  |    ^^^^^^^^^
+  = help: a condition is a Python expression such as `python3` or `platform.machine() == \"x86_64\"`, or a marker such as `python_version < \"3.11\"`",
+    );
+}
+
+#[test]
+fn a_missing_macro_suggests_the_nearest_section() {
+    check(
+        "[buildout]
+parts = a
+[a]
+<= shared-par
+x = 1
+[shared-part]
+recipe = vector:noop
+",
+        "error[macro-missing]: section `a` inherits from `shared-par`, which is no section
+ --> /srv/case/main.cfg:4:4
+  |
+4 | <= shared-par
+  |    ^^^^^^^^^^
+  = help: did you mean `shared-part`?
+  = listed in `buildout:parts` (/srv/case/main.cfg:2)",
+    );
+}
+
+#[test]
+fn a_reference_without_a_colon_says_how_to_write_it() {
+    check(
+        "[buildout]\nparts = a\n[a]\nx = ${HOME}\n",
+        "error[substitution-no-colon]: the reference `${HOME}` has no colon
+ --> /srv/case/main.cfg:4:5
+  |
+4 | x = ${HOME}
+  |     ^^^^^^^
+  = help: write `${section:option}`, or `${:option}` for the own section; for a literal `${` write `$${`
+  = needed by option `x` of section `a` (/srv/case/main.cfg:4)
+  = listed in `buildout:parts` (/srv/case/main.cfg:2)",
+    );
+}
+
+#[test]
+fn a_setting_that_is_no_switch_is_shown_with_its_place() {
+    check(
+        "[buildout]\nparts =\nprefer-final = yes\n",
+        "error[bad-bool]: option `prefer-final` of `[buildout]` is `yes`
+ --> /srv/case/main.cfg:3:1
+  |
+3 | prefer-final = yes
+  | ^^^^^^^^^^^^
+  = help: write `true` or `false`, nothing else",
+    );
+}
