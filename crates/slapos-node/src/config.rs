@@ -46,12 +46,6 @@ pub struct Settings {
     pub software_user: String,
     /// What a partition may bind.
     pub addresses: Vec<String>,
-    /// Seconds between two runs of a promise that says nothing else.
-    pub promise_period_s: u32,
-    /// Seconds after which a promise that says nothing else is ended.
-    pub promise_timeout_s: u32,
-    /// Seconds after a start in which a promise may fail, when it says nothing else.
-    pub promise_grace_s: u32,
     /// Installations of instances that run at once.
     pub instance_jobs: u32,
     /// Builds that run at once.
@@ -72,9 +66,6 @@ impl Default for Settings {
             user_base_name: "slapuser".to_owned(),
             software_user: "slapsoft".to_owned(),
             addresses: vec!["127.0.0.1".to_owned()],
-            promise_period_s: limits::PROMISE_PERIOD_S,
-            promise_timeout_s: limits::PROMISE_TIMEOUT_S,
-            promise_grace_s: limits::PROMISE_GRACE_S,
             instance_jobs: limits::INSTANCE_JOBS,
             software_jobs: limits::SOFTWARE_JOBS,
             software_timeout_min: limits::SOFTWARE_TIMEOUT_MIN,
@@ -126,8 +117,6 @@ impl Settings {
     fn check(&self) -> Result<(), String> {
         let ranges = [
             ("partitions", self.partitions, limits::PARTITIONS_MAX),
-            ("promise_period_s", self.promise_period_s, 86_400),
-            ("promise_timeout_s", self.promise_timeout_s, 3_600),
             ("instance_jobs", self.instance_jobs, limits::JOBS_MAX),
             ("software_jobs", self.software_jobs, limits::JOBS_MAX),
             ("software_timeout_min", self.software_timeout_min, 10_080),

@@ -5,6 +5,9 @@
 use md5::{Digest, Md5};
 use std::path::{Path, PathBuf};
 
+/// The mark of a complete release, written last, in its folder.
+pub const COMPLETED: &str = ".completed";
+
 /// The paths of one root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
@@ -91,6 +94,12 @@ impl Layout {
     #[must_use]
     pub fn cache(&self) -> PathBuf {
         self.root.join("var/cache")
+    }
+
+    /// Sources by hash; belongs to the software user.
+    #[must_use]
+    pub fn sources(&self) -> PathBuf {
+        self.cache().join("source")
     }
 
     /// The files of a release that came from the master.

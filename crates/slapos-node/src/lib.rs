@@ -8,14 +8,28 @@
 //!
 //! Never in here: SQL, the master's insides, the profile language.
 
+pub mod act;
+mod atomic_file;
 pub mod config;
+pub mod desire;
 mod error;
-mod job;
+pub mod format;
+pub mod job;
 pub mod layout;
 pub mod limits;
+pub mod moment;
+mod node;
+pub mod observe;
+pub mod plan;
+pub mod promise;
+pub mod record;
+pub mod release;
 mod run;
 mod shutdown;
 mod step;
+pub mod system;
+#[cfg(test)]
+mod testing;
 
 pub use config::{NodeConfig, Settings};
 pub use error::NodeError;

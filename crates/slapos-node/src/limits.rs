@@ -26,17 +26,65 @@ pub const SOFTWARE_TIMEOUT_MIN: u32 = 600;
 /// An instance is configured in seconds; half an hour is a hang.
 pub const INSTANCE_TIMEOUT_MIN: u32 = 30;
 
-/// Default period of a promise.
-pub const PROMISE_PERIOD_S: u32 = 60;
-
-/// Default time-out of a promise, as in the original.
-pub const PROMISE_TIMEOUT_S: u32 = 20;
-
-/// Default time after a start in which a failing promise is only pending.
-pub const PROMISE_GRACE_S: u32 = 60;
-
 /// First pause before a job that failed is tried again.
 pub const RETRY_FIRST: Duration = Duration::from_secs(30);
 
 /// Longest pause before a job that failed is tried again.
 pub const RETRY_MAX: Duration = Duration::from_secs(3600);
+
+/// Longest line that a job may say: an outcome with long connection values.
+pub const JOB_LINE_BYTES_MAX: usize = 4 << 20;
+
+/// Lines of progress that are listened to: some per part of the largest builds.
+pub const JOB_LINES_MAX: u32 = 100_000;
+
+/// Largest job: a full set of parameters and shares of a large instance.
+pub const JOB_BYTES_MAX: u64 = 64 << 20;
+
+/// How much of a job's last words is kept for the report.
+pub const JOB_TAIL_BYTES_MAX: usize = 8 << 10;
+
+/// Longest message that is reported: the end of a log, readable on a page.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 10;
+
+/// How much a promise may say: as much as the original keeps.
+pub const PROMISE_OUTPUT_BYTES_MAX: usize = 5000;
+
+/// Where programs of builds and instances are looked for.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Time that the processes of a partition's user get to be gone after SIGKILL.
+pub const KILL_WAIT: Duration = Duration::from_secs(5);
+
+/// Time for the supervisor to answer; it answers in milliseconds.
+pub const SUPERVISOR_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for a new supervisor to be there.
+pub const SUPERVISOR_START: Duration = Duration::from_secs(10);
+
+/// Checks of promises at once: most of them wait for a network or a process.
+pub const PROMISES_AT_ONCE: usize = 8;
+
+/// Pauses between the first tries of a promise that was not kept yet: a service that is ready
+/// within a second is seen to be so within a tenth of the time that it took.
+pub const PROMISE_TRIES: [Duration; 6] = [
+    Duration::from_millis(20),
+    Duration::from_millis(30),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+];
+
+/// Pause after those, for the tries that follow.
+pub const PROMISE_RETRY: Duration = Duration::from_millis(1500);
+
+/// Tries after which a promise that was never kept is looked at with its period only: about as
+/// long as the usual start-up grace.
+pub const PROMISE_QUICK_TRIES: u32 = 45;
+
+/// Changes of state that are kept of one promise.
+pub const PROMISE_HISTORY_MAX: usize = 100;
+
+/// Most of an answer that a URL check reads.
+pub const FETCH_BYTES_MAX: u64 = 1 << 20;
