@@ -16,7 +16,7 @@ pub(crate) const MERGED_OPTIONS_MAX: usize = 50_000_000;
 /// Changes (`=`, `+=`, `-=`) that one option may carry.
 pub(crate) const OPERATIONS_MAX: usize = 10_000;
 /// Sections and options that wait for each other at one moment. 10,000 chained references must work.
-pub(crate) const REFERENCE_DEPTH_MAX: usize = 25_000;
+pub(crate) const REFERENCE_DEPTH_MAX: usize = 20_000;
 /// Macros inside macros. Real chains are under 10.
 pub(crate) const MACRO_DEPTH_MAX: usize = 2_000;
 /// One value after substitution. Real ones are under 1 MB.

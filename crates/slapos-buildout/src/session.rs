@@ -102,6 +102,20 @@ impl<'p> Session<'p> {
         Ok(all)
     }
 
+    /// The same as [`Session::section`] in the form that is stored: `$${` kept, typed values as markers.
+    ///
+    /// This is what a record of installed parts and a signature hold.
+    pub fn stored_section(&self, section: &str) -> Result<BTreeMap<String, String>, Report> {
+        self.build(section)?;
+        let mut all = BTreeMap::new();
+        for option in self.keys(section) {
+            if let Some(text) = self.read_stored(section, &option)? {
+                all.insert(option, text.to_string());
+            }
+        }
+        Ok(all)
+    }
+
     /// Instantiates the parts of `buildout:parts`; gives all parts in the order to install them, referenced ones first.
     pub fn parts(&self) -> Result<Vec<String>, Report> {
         let listed = self

@@ -39,11 +39,10 @@ fn python_fact(name: &str, machine: &Machine) -> Option<bool> {
     match version {
         "2" | "3" => Some(version == major.to_string()),
         _ => {
-            let is_known = match version.as_bytes() {
-                [b'2', b'4'..=b'7'] | [b'3', b'0'..=b'9'] => true,
-                [b'3', b'1'..=b'9', b'0'..=b'9'] => true,
-                _ => false,
-            };
+            let is_known = matches!(
+                version.as_bytes(),
+                [b'2', b'4'..=b'7'] | [b'3', b'0'..=b'9'] | [b'3', b'1'..=b'9', b'0'..=b'9']
+            );
             is_known.then(|| version == format!("{major}{minor}"))
         }
     }

@@ -65,9 +65,7 @@ pub(super) fn make_absolute(sections: &mut Sections, files: &Files, found: &mut 
     };
     let directory = section.folded("directory");
     for name in RELATIVE_TO_FILE {
-        relative_to_file(section, name, directory.as_deref(), files).unwrap_or_else(|problem| {
-            found.push(problem);
-        });
+        found.extend(relative_to_file(section, name, directory.as_deref(), files));
     }
     let Some(directory) = directory else { return };
     for name in RELATIVE_TO_DIRECTORY {
@@ -88,31 +86,30 @@ pub(crate) fn in_directory(directory: &str, folder: &str) -> String {
     )
 }
 
+/// A diagnostic if that cannot be.
 fn relative_to_file(
     section: &mut Section,
     name: &str,
     directory: Option<&str>,
     files: &Files,
-) -> Result<(), Diagnostic> {
-    let Some(folder) = section.folded(name) else {
-        return Ok(());
-    };
+) -> Option<Diagnostic> {
+    let folder = section.folded(name)?;
     if folder.is_empty() {
         section.options.remove(name);
         if let Some((_, default)) = DEFAULTS.iter().find(|(option, _)| *option == name) {
             section.set(name, default, Span::outside(Source::Default));
         }
-        return Ok(());
+        return None;
     }
     let last = section
         .options
         .get(name)
         .and_then(|list| list.last())
         .map(|last| last.span);
-    let Some(span) = last else { return Ok(()) };
+    let span = last?;
     // `~` is for the caller to expand: this crate does not know of homes.
     if folder.contains("${") || folder.starts_with(['/', '~']) {
-        return Ok(());
+        return None;
     }
     let base = match span.source {
         Source::File(_) => Some(base_of(files.name(span.source))),
@@ -124,7 +121,7 @@ fn relative_to_file(
         );
         let diagnostic = Diagnostic::new(Kind::UserError, message)
             .with_help("give an absolute path, or set it in a local file");
-        return Err(files.at(span, diagnostic));
+        return Some(files.at(span, diagnostic));
     }
     if let Some(base) = base {
         replace(
@@ -133,7 +130,7 @@ fn relative_to_file(
             &crate::location::normalised(&in_directory(base, &folder)),
         );
     }
-    Ok(())
+    None
 }
 
 /// Replaces the text of an option and keeps the place that decided it.

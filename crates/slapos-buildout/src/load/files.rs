@@ -144,7 +144,7 @@ impl<'a> Loader<'a> {
                 self.parse(location, &text, source).map(Arc::new)
             }
             Err(diagnostic) => {
-                self.report(named_at, location, diagnostic);
+                self.report(named_at, location, *diagnostic);
                 None
             }
         };
@@ -152,11 +152,10 @@ impl<'a> Loader<'a> {
         own
     }
 
-    fn fetch_text(&mut self, location: &str) -> Result<String, Diagnostic> {
+    fn fetch_text(&mut self, location: &str) -> Result<String, Box<Diagnostic>> {
         if self.read.len() >= FILES_MAX {
-            return Err(too_large(format!(
-                "loading {location}: more than {FILES_MAX} files"
-            )));
+            let message = format!("loading {location}: more than {FILES_MAX} files");
+            return Err(Box::new(too_large(message)));
         }
         let text = self
             .fetch
@@ -171,9 +170,9 @@ impl<'a> Loader<'a> {
             })?;
         self.bytes = self.bytes.saturating_add(text.len());
         if text.len() > FILE_BYTES_MAX || self.bytes > ALL_FILES_BYTES_MAX {
-            return Err(too_large(format!(
+            return Err(Box::new(too_large(format!(
                 "loading {location}: more than {FILE_BYTES_MAX} bytes in one file, or {ALL_FILES_BYTES_MAX} in all"
-            )));
+            ))));
         }
         Ok(text)
     }

@@ -497,9 +497,9 @@ mod tests {
     #[test]
     fn parse_of_deep_nesting_is_refused() {
         for open in ["(", "[", "{", "-", "a(", "a[", "not (", "1 if 1 else "] {
-            assert!(parse(&open.repeat(100_000)).is_err(), "{open}");
+            assert!(parse(&open.repeat(10_000)).is_err(), "{open}");
         }
-        assert!(parse(&format!("a{}", ".b".repeat(100_000))).is_err());
-        assert!(parse(&format!("1{}", "+1".repeat(100_000))).is_err());
+        assert!(parse(&format!("a{}", ".b".repeat(10_000))).is_err());
+        assert!(parse(&format!("1{}", "+1".repeat(10_000))).is_err());
     }
 }

@@ -34,10 +34,19 @@ impl Waiting {
 impl Session<'_> {
     /// An option of a built section, as it reads.
     pub(super) fn read(&self, section: &str, option: &str) -> Result<Option<Value>, Report> {
-        let stored = self.stored(section, option, &mut Waiting::default())?;
+        let stored = self.read_stored(section, option)?;
         stored
             .map(|text| self.decoded(&text, section, option))
             .transpose()
+    }
+
+    /// An option of a built section, as it is stored.
+    pub(super) fn read_stored(
+        &self,
+        section: &str,
+        option: &str,
+    ) -> Result<Option<Arc<str>>, Report> {
+        self.stored(section, option, &mut Waiting::default())
     }
 
     fn decoded(&self, text: &str, section: &str, option: &str) -> Result<Value, Report> {
@@ -50,7 +59,7 @@ impl Session<'_> {
         Ok(Value::Text(text.replace("$${", "${")))
     }
 
-    /// An option of a built section, as it is stored.
+    /// The same for an option that others wait for.
     fn stored(
         &self,
         section: &str,

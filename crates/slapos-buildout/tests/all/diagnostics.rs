@@ -11,7 +11,7 @@ fn evaluated(profile: &Profile) -> Result<Vec<String>, Report> {
 #[track_caller]
 fn check(text: &str, expect: &str) {
     let report = load_text(text).and_then(|profile| evaluated(&profile).map(|_| ()));
-    assert_eq!(report.unwrap_err().to_string(), expect);
+    assert_eq!(report.expect_err("a problem").to_string(), expect);
 }
 
 #[test]

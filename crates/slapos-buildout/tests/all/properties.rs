@@ -68,10 +68,10 @@ proptest! {
 
     #[test]
     fn any_marker_is_read_or_refused_and_what_is_read_is_written_again(text in "\\PC{0,40}") {
-        if let Ok(value) = Typed::from_marker(&format!("!py!{text}")) {
-            if let Ok(marker) = value.to_marker() {
-                prop_assert_eq!(Typed::from_marker(&marker).unwrap(), value);
-            }
+        if let Ok(value) = Typed::from_marker(&format!("!py!{text}"))
+            && let Ok(marker) = value.to_marker()
+        {
+            prop_assert_eq!(Typed::from_marker(&marker).unwrap(), value);
         }
     }
 

@@ -133,3 +133,16 @@ fn buildout_itself_is_expanded_first() {
     let installed = session.get("buildout", "installed").unwrap();
     assert_eq!(installed, Value::from("/srv/case/.installed.cfg"));
 }
+
+#[test]
+fn stored_section_keeps_escapes_and_markers() {
+    let text = "[buildout]\nparts =\n[a]\nx = $${v} ${:y}\ny = 1\nz = !py![1]\n";
+    let profile = load_text(text).unwrap();
+    let session = Session::new(&profile, &VectorRecipes).unwrap();
+    let stored = session.stored_section("a").unwrap();
+    let stored: Vec<(&str, &str)> = stored
+        .iter()
+        .map(|(option, text)| (option.as_str(), text.as_str()))
+        .collect();
+    assert_eq!(stored, [("x", "$${v} 1"), ("y", "1"), ("z", "!py![1]")]);
+}
