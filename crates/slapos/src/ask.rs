@@ -95,7 +95,7 @@ fn schema_of(
 }
 
 /// A relative path is one of this folder; the node has another.
-fn absolute(software: &str) -> Result<String, Failure> {
+pub(crate) fn absolute(software: &str) -> Result<String, Failure> {
     let is_path =
         is_location(software) && !software.contains("://") && !software.starts_with("catalog:");
     if !is_path || software.starts_with('/') {

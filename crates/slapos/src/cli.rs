@@ -61,7 +61,20 @@ pub(crate) struct Context {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Up(command::up::Args),
+    Down(command::down::Args),
     Request(command::request::Args),
+    Service(command::service::Args),
+    Why(command::why::Args),
+    Catalog(command::catalog::Args),
+    Status(command::status::Args),
+    Supply(command::supply::SupplyArgs),
+    Remove(command::supply::RemoveArgs),
+    Node(command::node::Args),
+    Master(command::master::Args),
+    Completion(command::completion::Args),
+    #[command(hide = true)]
+    Internal(command::internal::Args),
 }
 
 /// Parses and runs one command line.
@@ -81,9 +94,29 @@ pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> Outcome {
 }
 
 fn dispatch(cli: Cli) -> Outcome {
-    let context = context(&cli.shared)?;
     match cli.command {
-        Command::Request(args) => command::request::run(&context, args),
+        // These need no folder: a job runs with hardly any environment, as a user without a home.
+        Command::Completion(args) => command::completion::run(&args),
+        Command::Internal(args) if args.is_without_folder() => command::internal::run_bare(&args),
+        other => dispatch_in(&context(&cli.shared)?, other),
+    }
+}
+
+fn dispatch_in(context: &Context, command: Command) -> Outcome {
+    match command {
+        Command::Up(args) => command::up::run(context, args),
+        Command::Down(_) => command::down::run(context),
+        Command::Request(args) => command::request::run(context, args),
+        Command::Service(args) => command::service::run(context, args),
+        Command::Why(args) => command::why::run(context, &args),
+        Command::Catalog(args) => command::catalog::run(context, args),
+        Command::Status(_) => command::status::run(context),
+        Command::Supply(args) => command::supply::run(context, args),
+        Command::Remove(args) => command::supply::run_remove(context, args),
+        Command::Node(args) => command::node::run(context, args),
+        Command::Master(args) => command::master::run(context, args),
+        Command::Completion(args) => command::completion::run(&args),
+        Command::Internal(_) => command::internal::run(context),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Written by `slapos up` when the master listens. It holds no secret, only where the token is.
 //! Unknown fields are refused, since one that is mistyped would be ignored for ever.
 
+use crate::atomic_file;
 use crate::failure::Failure;
 use crate::folder::Folder;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,17 @@ impl ClientFile {
             Err(error) => Err(Failure::new(error.to_string())
                 .with_hint("run this as the user who ran `slapos up`")),
         }
+    }
+
+    /// Writes it, readable by its owner only.
+    pub(crate) fn save(&self, folder: &Folder) -> Result<(), Failure> {
+        let path = folder.client_file();
+        if let Some(parent) = path.parent() {
+            fs_err::create_dir_all(parent).map_err(|error| Failure::new(error.to_string()))?;
+        }
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
+        atomic_file::write(&path, &text, 0o600).map_err(|error| Failure::new(error.to_string()))
     }
 
     /// The token itself.

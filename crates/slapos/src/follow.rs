@@ -4,7 +4,7 @@
 //! so a lost event costs at most [`LOOK_AGAIN`]. A master that restarts in between is waited for.
 
 use crate::failure::{Exit, Failure};
-use crate::limits::{LOOK_AGAIN, MASTER_AWAY};
+use crate::limits::{LOOK_AGAIN, MASTER_AWAY, OLD_FAILURE};
 use crate::print;
 use crate::story::{Line, Story};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -70,8 +70,8 @@ impl Waker {
     }
 }
 
-/// Follows `name` until it is as asked, failed, or `limit` is over. `show` gets every view. The
-/// last view is given back, `None` when it was destroyed and is forgotten.
+/// Follows a service until it is as asked, failed, or `limit` is over. `show` gets every view. The
+/// last view is given back.
 pub(crate) fn follow(
     client: &Client,
     waker: &Waker,
@@ -79,13 +79,19 @@ pub(crate) fn follow(
     limit: Duration,
     show: &mut dyn FnMut(&InstanceView) -> Result<(), Failure>,
 ) -> Result<(Ending, InstanceView), Failure> {
-    let deadline = Instant::now() + limit;
+    let start = Instant::now();
+    let deadline = start + limit;
     let mut view = first;
     let mut away_since = None;
+    // A failure that stood before we asked is told only when it stays.
+    let mut is_old_failure = view.state == "failed";
     loop {
-        show(&view)?;
-        if let Some(ending) = ending_of(&view) {
-            return Ok((ending, view));
+        is_old_failure &= view.state == "failed" && start.elapsed() < OLD_FAILURE;
+        if !is_old_failure {
+            show(&view)?;
+            if let Some(ending) = ending_of(&view) {
+                return Ok((ending, view));
+            }
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -126,6 +132,24 @@ impl Teller {
             story: Story::default(),
             bar: print::is_terminal().then(moving_line),
             key: String::new(),
+        }
+    }
+
+    /// A teller that never moves a line: several of them can share a terminal.
+    pub(crate) fn plain() -> Self {
+        Self {
+            story: Story::default(),
+            bar: None,
+            key: String::new(),
+        }
+    }
+
+    /// Takes `view` as told already.
+    pub(crate) fn know(&mut self, view: &InstanceView) {
+        for line in self.story.tell(view) {
+            if let Line::Moving { key, .. } = line {
+                self.key = key;
+            }
         }
     }
 

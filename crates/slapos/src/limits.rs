@@ -6,6 +6,13 @@ use std::time::Duration;
 /// lost watch stream is hardly noticed, long enough to cost nothing.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// The same for a foreground `up` with nothing to follow: events tell it, this is for lost ones.
+pub(crate) const IDLE_LOOK: Duration = Duration::from_secs(30);
+
+/// How long a failure that stood before the request is not held against it: the node needs a
+/// moment to try again.
+pub(crate) const OLD_FAILURE: Duration = Duration::from_secs(5);
+
 /// How long a master may be away while a service is followed: a restart with its back-off.
 pub(crate) const MASTER_AWAY: Duration = Duration::from_secs(30);
 
@@ -51,6 +58,9 @@ pub(crate) const SERVICES_STOP: Duration = Duration::from_secs(60);
 
 /// How long the master has to end: the last commit.
 pub(crate) const MASTER_STOP: Duration = Duration::from_secs(15);
+
+/// How long `up --detach` waits for the background process: as the master, and room.
+pub(crate) const DETACH_READY: Duration = Duration::from_secs(90);
 
 /// How long `down` waits for all of that.
 pub(crate) const DOWN: Duration = Duration::from_secs(120);

@@ -5,6 +5,7 @@
 //! [`cli`] for the commands (one file each in `command/`) and [`launcher`] for `slapos up`.
 
 mod ask;
+mod atomic_file;
 mod cli;
 mod client_file;
 mod command;
@@ -12,9 +13,12 @@ mod engine;
 mod failure;
 mod folder;
 mod follow;
+mod launcher;
 mod limits;
+mod log_file;
 mod order;
 mod parameter_text;
+mod present;
 mod print;
 mod story;
 mod system;

@@ -1,0 +1,60 @@
+//! Starting the master.
+
+use super::child_line::ChildLine;
+use super::ending;
+use crate::command::master::RunArgs;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::folder::Folder;
+use crate::log_file::start_logging;
+use crate::print;
+use crate::system::{SystemClock, SystemRandom};
+use slapos_master::{Database, MasterConfig, Shutdown};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Runs the master until it is told to end.
+pub(crate) fn run_master(folder: &Folder, args: &RunArgs) -> Outcome {
+    let signals = ending::block_signals(&[])?;
+    start_logging(&folder.log_dir().join("master.log"))?;
+    let shutdown = Shutdown::default();
+    let handle = shutdown.clone();
+    ending::on_ending(signals, &args.child, move || handle.trigger());
+    let is_child = args.child.child;
+    let ready = Box::new(move |address| say_ready(is_child, address));
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    match slapos_master::run(&config(folder, args), clock, random, ready, &shutdown) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => {
+            tracing::error!(%error, "the master ended");
+            let failure = Failure::new(error.to_string());
+            if is_child {
+                print::json(&ChildLine::of(&failure))?;
+                return Ok(Exit::Failed);
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn config(folder: &Folder, args: &RunArgs) -> MasterConfig {
+    MasterConfig {
+        dir: folder.master_dir(),
+        listen: args.listen,
+        database: match &args.database {
+            Some(url) => Database::Postgres(url.clone()),
+            None => Database::Sqlite(folder.master_dir().join("master.sqlite")),
+        },
+    }
+}
+
+fn say_ready(is_child: bool, address: SocketAddr) {
+    tracing::info!(%address, "the master listens");
+    // Whoever does not read it any more does not need it.
+    let _ = if is_child {
+        print::json(&ChildLine::Ready {
+            listen: Some(address),
+        })
+    } else {
+        print::line(format!("listening on {address}"))
+    };
+}
