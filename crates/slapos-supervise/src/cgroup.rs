@@ -2,7 +2,7 @@
 //!
 //! No controller is used, only membership and `cgroup.kill`. Only folders below the own top group
 //! are ever made or removed; everything that exists already belongs to somebody else. Where none
-//! can be made, [`Cgroups::find`] says `None` and `tree.rs` uses sessions instead.
+//! can be made, [`Cgroups::find`] says `None` and `tree.rs` uses process groups instead.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;

@@ -3,11 +3,15 @@
 //! A pid alone names nobody: it is used again. A [`Birth`] (pid and start time) does, within one
 //! boot. Reading only; signals go through `tree.rs`.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
 
 use crate::sys;
+
+/// How the mark starts by which the processes of a program are recognised.
+pub(crate) const MARK: &str = "SLAPOS_PROGRAM=";
 
 /// One process of this boot, for ever: its pid and its start time in clock ticks since boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +25,7 @@ pub(crate) struct Birth {
 pub(crate) struct Stat {
     pub(crate) is_zombie: bool,
     pub(crate) parent: i32,
-    pub(crate) session: i32,
+    pub(crate) process_group: i32,
     pub(crate) start_ticks: u64,
 }
 
@@ -29,6 +33,9 @@ pub(crate) struct Stat {
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) processes: BTreeMap<i32, Stat>,
+    children: BTreeMap<i32, Vec<i32>>,
+    /// The processes whose environment has a mark, by that mark; read when first needed.
+    marked: OnceCell<BTreeMap<Vec<u8>, Vec<i32>>>,
 }
 
 impl Birth {
@@ -67,24 +74,46 @@ impl Snapshot {
                 processes.insert(pid, stat);
             }
         }
-        Ok(Self { processes })
+        Ok(Self::of(processes))
+    }
+
+    fn of(processes: BTreeMap<i32, Stat>) -> Self {
+        let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+        for (pid, stat) in &processes {
+            children.entry(stat.parent).or_default().push(*pid);
+        }
+        Self {
+            processes,
+            children,
+            marked: OnceCell::new(),
+        }
     }
 
     /// Adds all descendants of `pids` to it.
     pub(crate) fn close_over_children(&self, pids: &mut Vec<i32>) {
-        let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-        for (pid, stat) in &self.processes {
-            children.entry(stat.parent).or_default().push(*pid);
-        }
         let mut next = 0;
         while let Some(pid) = pids.get(next).copied() {
-            for child in children.get(&pid).into_iter().flatten() {
+            for child in self.children.get(&pid).into_iter().flatten() {
                 if !pids.contains(child) {
                     pids.push(*child);
                 }
             }
             next += 1;
         }
+    }
+
+    /// The processes that were started with this `SLAPOS_PROGRAM=value` in their environment.
+    pub(crate) fn marked(&self, mark: &[u8]) -> &[i32] {
+        let all = self.marked.get_or_init(|| {
+            let mut all: BTreeMap<Vec<u8>, Vec<i32>> = BTreeMap::new();
+            for pid in self.processes.keys() {
+                if let Some(mark) = mark_of(*pid) {
+                    all.entry(mark).or_default().push(*pid);
+                }
+            }
+            all
+        });
+        all.get(mark).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -101,15 +130,18 @@ fn parse_stat(text: &str) -> Option<Stat> {
     Some(Stat {
         is_zombie: matches!(*fields.first()?, "Z" | "X"),
         parent: fields.get(1)?.parse().ok()?,
-        session: fields.get(3)?.parse().ok()?,
+        process_group: fields.get(2)?.parse().ok()?,
         start_ticks: fields.get(19)?.parse().ok()?,
     })
 }
 
-/// Whether the environment that a process was started with holds this `NAME=value`.
-pub(crate) fn has_mark(pid: i32, mark: &[u8]) -> bool {
-    let environment = std::fs::read(format!("/proc/{pid}/environ"));
-    environment.is_ok_and(|text| text.split(|byte| *byte == 0).any(|entry| entry == mark))
+/// The mark in the environment that a process was started with; a zombie has none.
+fn mark_of(pid: i32) -> Option<Vec<u8>> {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut entries = environment.split(|byte| *byte == 0);
+    entries
+        .find(|entry| entry.starts_with(MARK.as_bytes()))
+        .map(<[u8]>::to_vec)
 }
 
 /// Direct children of this single-threaded process; `None` where the kernel does not list them.
@@ -141,7 +173,7 @@ mod tests {
         let expected = Stat {
             is_zombie: false,
             parent: 4,
-            session: 6,
+            process_group: 5,
             start_ticks: 4242,
         };
         assert_eq!(stat, expected);
@@ -166,14 +198,14 @@ mod tests {
         let of = |parent| Stat {
             is_zombie: false,
             parent,
-            session: 1,
+            process_group: 1,
             start_ticks: 1,
         };
         let processes = [(2, of(1)), (3, of(2)), (4, of(3)), (5, of(1))]
             .into_iter()
             .collect();
         let mut pids = vec![2];
-        Snapshot { processes }.close_over_children(&mut pids);
+        Snapshot::of(processes).close_over_children(&mut pids);
         assert_eq!(pids, [2, 3, 4]);
     }
 }

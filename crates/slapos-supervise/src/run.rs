@@ -39,7 +39,7 @@ pub enum CgroupUse {
     /// Where the supervisor can make one; the status of each program says whether it could.
     #[default]
     WhenPossible,
-    /// Sessions and marks only, as on a machine without cgroups.
+    /// Process groups and marks only, as on a machine without cgroups.
     Never,
 }
 
@@ -79,6 +79,8 @@ pub fn run(config: &SuperviseConfig) -> Result<(), SuperviseError> {
     }
     make_private(&config.dir).map_err(failed("make the private folder"))?;
     let _lock = lock(&config.dir)?;
+    // Away from the terminal, for the programs too. The leader of a job cannot; it stays with its shell.
+    let _ = nix::unistd::setsid();
     hold_standard_descriptors().map_err(failed("open /dev/null for the supervisor of"))?;
     let open_files = raise_open_files();
     nix::sys::prctl::set_child_subreaper(true)

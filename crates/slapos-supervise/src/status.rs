@@ -96,9 +96,9 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Containment {
-    /// In a cgroup of its own: no process can leave it.
+    /// In a cgroup of its own: no process without root can leave it.
     Cgroup,
-    /// By session, parentage and environment mark: a program that wants to can hide from it.
+    /// By process group, parentage and environment mark: a program that wants to can hide from it.
     ProcessGroup,
 }
 

@@ -1,7 +1,7 @@
 //! The process tree of one program: is anything left, signal all of it, kill all of it.
 //!
 //! With a cgroup the kernel answers. Without one, a process belongs to the tree when it is in the
-//! session of the main process, when its environment holds the program's mark, or when it descends
+//! process group of the main process, when its environment holds the program's mark, or when it descends
 //! from such a process: the supervisor is the reaper of orphans, so what loses its parent comes
 //! to it. A process is signalled by descriptor after its identity was compared, never by pid alone.
 
@@ -34,9 +34,16 @@ impl Tree<'_> {
     pub(crate) fn is_empty(&self, known: &dyn Fn(i32) -> bool, look: &mut Look) -> bool {
         match &self.cgroup {
             Some(cgroup) => cgroup.is_empty(),
-            None if !self.is_adopted && !has_strays(known) => true,
+            None if self.cannot_have_orphans(known) => true,
             None => self.members(look).is_ok_and(|members| members.is_empty()),
         }
+    }
+
+    /// What a dead main process left came to this process, its reaper; so when it has no child that
+    /// it does not know, there is nothing. Saves a look at all processes at each restart.
+    fn cannot_have_orphans(&self, known: &dyn Fn(i32) -> bool) -> bool {
+        let is_main_dead = self.main.is_none_or(|main| !main.is_alive());
+        is_main_dead && !self.is_adopted && !has_strays(known)
     }
 
     /// Sends a signal to every process of it.
@@ -49,9 +56,10 @@ impl Tree<'_> {
     }
 
     /// Kills every process of it that exists now; more may be born meanwhile, so look again.
-    pub(crate) fn kill(&self, look: &mut Look) -> io::Result<()> {
+    pub(crate) fn kill(&self, known: &dyn Fn(i32) -> bool, look: &mut Look) -> io::Result<()> {
         match &self.cgroup {
             Some(cgroup) => cgroup.kill(),
+            None if self.cannot_have_orphans(known) => Ok(()),
             None => self.signal(libc::SIGKILL, look),
         }
     }
@@ -86,20 +94,22 @@ impl Tree<'_> {
 
     /// The processes that belong to the tree by themselves.
     fn roots(&self, snapshot: &Snapshot) -> Vec<i32> {
-        // When the pid of the main process names another process now, its session is not ours.
+        // When the pid of the main process names another process now, its group is not ours.
         let main = self.main.filter(|main| {
             let now = snapshot.processes.get(&main.pid);
             now.is_none_or(|now| now.start_ticks == main.start_ticks)
         });
-        let session = main.map_or(0, |main| main.pid);
-        let is_root = |pid: i32, stat: &proc::Stat| {
-            (session > 0 && stat.session == session)
-                || (!stat.is_zombie && proc::has_mark(pid, self.mark))
-        };
-        let all = snapshot.processes.iter();
-        all.filter(|(pid, stat)| is_root(**pid, stat))
-            .map(|(pid, _)| *pid)
-            .collect()
+        let group = main.map_or(0, |main| main.pid);
+        let of_group = snapshot
+            .processes
+            .iter()
+            .filter(|(_, stat)| stat.process_group == group);
+        let of_group = of_group.filter(|_| group > 0).map(|(pid, _)| *pid);
+        let mut roots: Vec<i32> = of_group.collect();
+        let marked = snapshot.marked(self.mark).iter();
+        let more: Vec<i32> = marked.copied().filter(|pid| !roots.contains(pid)).collect();
+        roots.extend(more);
+        roots
     }
 }
 

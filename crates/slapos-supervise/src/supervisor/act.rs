@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use super::entry::ProgramId;
 use super::{Supervisor, now_ms};
 use crate::limits;
+use crate::proc::MARK;
 use crate::status::{Event, EventKind, Outcome};
 use crate::step::{Effect, Fact, Moment, Phase, step};
 use crate::sys;
@@ -211,7 +212,8 @@ impl Supervisor {
         let Some(tree) = self.tree_of(id, &mark) else {
             return;
         };
-        if let Err(error) = tree.kill(&mut self.look) {
+        let by_pid = &self.by_pid;
+        if let Err(error) = tree.kill(&|pid| by_pid.contains_key(&pid), &mut self.look) {
             self.note(&format!("cannot kill a program: {error}"));
         }
     }
@@ -231,7 +233,7 @@ impl Supervisor {
     pub(super) fn mark_of(&self, id: ProgramId) -> Option<Vec<u8>> {
         let entry = self.entry(id)?;
         let (name, group, program) = (&self.name, &entry.group, &entry.spec.name);
-        Some(format!("SLAPOS_PROGRAM={name}/{group}/{program}").into_bytes())
+        Some(format!("{MARK}{name}/{group}/{program}").into_bytes())
     }
 
     fn record_done(&mut self, id: ProgramId) {

@@ -269,12 +269,12 @@ mod tests {
         let told = [
             describe_failure(&spec, Stage::Execute as u8, libc::ENOENT),
             describe_failure(&spec, Stage::UserId as u8, libc::EPERM),
-            describe_failure(&spec, Stage::Session as u8, libc::EPERM),
+            describe_failure(&spec, Stage::ProcessGroup as u8, libc::EPERM),
         ];
         let expected = [
             "cannot execute its command /no/such: No such file or directory (os error 2)",
             "cannot switch to its user 12: Operation not permitted (os error 1)",
-            "cannot start its session: Operation not permitted (os error 1)",
+            "cannot start its process group: Operation not permitted (os error 1)",
         ];
         assert_eq!(told, expected);
     }

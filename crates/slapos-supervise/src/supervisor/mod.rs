@@ -180,7 +180,7 @@ impl Supervisor {
     }
 
     /// Takes note of every child that ended. A main process is buried after the rest of its tree was
-    /// dealt with: as long as it is not, its pid and session belong to nobody else.
+    /// dealt with: as long as it is not, its pid and process group belong to nobody else.
     pub(super) fn reap(&mut self) {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         let mut has_orphan = false;

@@ -163,8 +163,8 @@ fn command_that_cannot_be_executed_says_exactly_why() {
 fn program_gets_its_environment_folder_limits_and_nothing_else() {
     let world = World::new();
     let script = "env; pwd; umask; ulimit -n; ulimit -c; ls /proc/self/fd | tr '\\n' ' '; echo; \
-                  grep -E 'SigBlk|SigIgn|NoNewPrivs' /proc/self/status; cut -d' ' -f6 /proc/$$/stat; \
-                  echo sid-of $$; sleep 100000";
+                  grep -E 'SigBlk|SigIgn|NoNewPrivs' /proc/self/status; cut -d' ' -f5 /proc/$$/stat; \
+                  echo group-of $$; sleep 100000";
     let mut a = service("a", script);
     a.environment = [("A", "1"), ("PATH", "/usr/bin:/bin")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -175,7 +175,7 @@ fn program_gets_its_environment_folder_limits_and_nothing_else() {
     let pid = world.wait_running("part", "a");
     let log = wait_until("the script wrote all", || {
         let log = world.log("part", "a");
-        check(log.contains("sid-of"), log.clone())?;
+        check(log.contains("group-of"), log.clone())?;
         Ok(log)
     });
     let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
@@ -200,7 +200,7 @@ fn program_gets_its_environment_folder_limits_and_nothing_else() {
     assert!(lines.contains(&"SigIgn:\t0000000000000000"), "{log}");
     assert!(
         lines.contains(&pid.to_string().as_str()),
-        "its own session: {log}"
+        "its own process group: {log}"
     );
 }
 
