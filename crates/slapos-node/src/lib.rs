@@ -9,6 +9,7 @@
 //! Never in here: SQL, the master's insides, the profile language.
 
 pub mod act;
+mod agent;
 mod atomic_file;
 pub mod config;
 pub mod desire;
@@ -17,6 +18,9 @@ pub mod format;
 pub mod job;
 pub mod layout;
 pub mod limits;
+pub mod link;
+mod lock;
+pub mod logs;
 pub mod moment;
 mod node;
 pub mod observe;

@@ -88,3 +88,36 @@ pub const PROMISE_HISTORY_MAX: usize = 100;
 
 /// Most of an answer that a URL check reads.
 pub const FETCH_BYTES_MAX: u64 = 1 << 20;
+
+/// First pause before the master is tried again.
+pub const RECONNECT_FIRST: Duration = Duration::from_millis(250);
+
+/// Longest pause before the master is tried again.
+pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
+
+/// How often the master is asked what it wants while no watch stream stands.
+pub const POLL: Duration = Duration::from_secs(60);
+
+/// The same while one stands: only against a stream that lies.
+pub const POLL_WATCHING: Duration = Duration::from_secs(300);
+
+/// After so long a promise that says the same is reported again, with the time of its check.
+pub const PROMISE_REFRESH: Duration = Duration::from_secs(600);
+
+/// Logs that are read at once.
+pub const LOG_READERS_MAX: usize = 8;
+
+/// Notices that wait for the agent; who has more to say waits.
+pub const NOTICES_MAX: usize = 1024;
+
+/// A service must live so long before it counts as up: one that ends at once never does.
+pub const UP_AFTER: Duration = Duration::from_millis(200);
+
+/// Smallest time between two reports of the progress of a build.
+pub const PROGRESS_EVERY: Duration = Duration::from_millis(300);
+
+/// First and longest pause after a step that failed for a reason of this machine.
+pub const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Partitions that are worked on at once without an installation: stops, starts, removals.
+pub const LIGHT_STEPS_MAX: usize = 16;

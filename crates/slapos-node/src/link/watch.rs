@@ -1,0 +1,165 @@
+//! Follows the master: joins, offers the partitions, listens to the watch stream.
+//!
+//! After each connection everything wanted is read again, since what happened in between is not
+//! known. Pauses between attempts grow and differ between nodes, so that a master that comes back
+//! is not run over.
+
+use super::identity::{self, JoinError};
+use super::outbox::{Errand, Outbox};
+use crate::limits;
+use crate::node::Node;
+use crate::shutdown::Shutdown;
+use slapos_api::wire::log::LogWanted;
+use slapos_api::wire::node::{Desired, NodeFormat, NodeReport};
+use slapos_api::{Client, ClientError, ErrorCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the link brings to the agent.
+pub(crate) trait Mail: Send + Sync {
+    /// What the master wants now.
+    fn desired(&self, desired: Desired);
+    /// The master took a report.
+    fn acknowledged(&self, report: NodeReport);
+    /// The master wants a log.
+    fn log_wanted(&self, client: &Client, wanted: LogWanted);
+    /// What the node offers.
+    fn offer(&self) -> NodeFormat;
+}
+
+/// Starts the threads of the link; they end with the process or some time after `shutdown`.
+pub(crate) fn follow_master(
+    node: &Arc<Node>,
+    outbox: &Arc<Outbox>,
+    mail: &Arc<dyn Mail>,
+    shutdown: &Shutdown,
+) -> std::io::Result<()> {
+    let (one, two) = (
+        Link {
+            node: Arc::clone(node),
+            outbox: Arc::clone(outbox),
+            mail: Arc::clone(mail),
+            shutdown: shutdown.clone(),
+        },
+        Link {
+            node: Arc::clone(node),
+            outbox: Arc::clone(outbox),
+            mail: Arc::clone(mail),
+            shutdown: shutdown.clone(),
+        },
+    );
+    let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .stack_size(512 << 10)
+            .spawn(body)
+    };
+    spawn("watch", Box::new(move || one.watch_always()))?;
+    spawn("report", Box::new(move || two.deliver_always()))?;
+    Ok(())
+}
+
+struct Link {
+    node: Arc<Node>,
+    outbox: Arc<Outbox>,
+    mail: Arc<dyn Mail>,
+    shutdown: Shutdown,
+}
+
+impl Link {
+    fn watch_always(&self) {
+        let mut pause = limits::RECONNECT_FIRST;
+        while !self.shutdown.is_requested() {
+            let mut was_connected = false;
+            let ended = self.watch_once(&mut was_connected);
+            self.outbox.set_watching(false);
+            if was_connected {
+                pause = limits::RECONNECT_FIRST;
+            }
+            if let Err(error) = ended {
+                self.note(&error);
+            }
+            if self.shutdown.wait(pause + self.node.jitter(pause)) {
+                return;
+            }
+            pause = (pause * 2).min(limits::RECONNECT_MAX);
+        }
+    }
+
+    fn note(&self, error: &JoinError) {
+        match error {
+            JoinError::NoMaster(_) => tracing::debug!(%error, "no master"),
+            _ => tracing::warn!(%error, "master not reached"),
+        }
+        // A master that does not know this certificate (restored from an old backup, or another
+        // one) is joined again with the same key.
+        if let JoinError::Master(ClientError::Refused(body)) = error
+            && body.code == ErrorCode::Unauthenticated
+            && let Err(error) = identity::forget_certificate(&self.node.layout)
+        {
+            tracing::error!(%error, "certificate not forgotten");
+        }
+    }
+
+    fn watch_once(&self, was_connected: &mut bool) -> Result<(), JoinError> {
+        let client = identity::connect(&self.node.layout, &self.node.settings)?;
+        client.format_node(&self.mail.offer())?;
+        let mut watch = client.watch(None)?;
+        // Read after the stream stands, so that nothing falls between the two.
+        self.mail.desired(client.read_desired()?);
+        *was_connected = true;
+        self.outbox.set_client(Some(client.clone()));
+        self.outbox.set_watching(true);
+        tracing::info!(url = client.url(), "master reached");
+        loop {
+            let event = watch.next_event()?;
+            if self.shutdown.is_requested() {
+                return Ok(());
+            }
+            match event.kind.as_str() {
+                "log.wanted" => {
+                    let data = serde_json::Value::Object(event.data);
+                    match serde_json::from_value(data) {
+                        Ok(wanted) => self.mail.log_wanted(&client, wanted),
+                        Err(error) => tracing::warn!(%error, "log request not understood"),
+                    }
+                }
+                // What this node said itself comes back as well; it changes nothing wanted.
+                "instance.reported" | "instance.green" | "supply.progress" => {}
+                kind if kind.starts_with("promise.") || kind.starts_with("node.") => {}
+                _ => self.mail.desired(client.read_desired()?),
+            }
+        }
+    }
+
+    fn deliver_always(&self) {
+        let mut pause = limits::RECONNECT_FIRST;
+        loop {
+            match self.outbox.next_errand(self.node.jitter(limits::POLL / 4)) {
+                Errand::End => return,
+                Errand::Poll(client) => match client.read_desired() {
+                    Ok(desired) => self.mail.desired(desired),
+                    Err(error) => tracing::debug!(%error, "poll failed"),
+                },
+                Errand::Deliver(client, report) => match client.report(&report) {
+                    Ok(()) => {
+                        pause = limits::RECONNECT_FIRST;
+                        self.outbox.acknowledge(&report);
+                        self.mail.acknowledged(report);
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "report waits");
+                        if self.shutdown.wait(pause + self.node.jitter(pause)) {
+                            return;
+                        }
+                        pause = next_pause(pause);
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn next_pause(pause: Duration) -> Duration {
+    (pause * 2).min(limits::RECONNECT_MAX)
+}
