@@ -49,16 +49,18 @@ pub fn load(entry: &str, fetch: &dyn Fetch, options: &LoadOptions) -> Result<Pro
         .user_defaults
         .as_deref()
         .map(|defaults| loader.resolve(defaults, None));
-    let mut sections = Sections::new();
     let defaults = directories::defaults(entry, &options.machine);
-    sections.insert("buildout".into(), defaults.into());
+    let defaults = Sections::from([("buildout".into(), defaults.into())]);
+    let mut layer = loader.merger.layer(defaults);
     let own = loader.resolve_above(entry, None, &mut below);
-    loader.merger.merge(&mut sections, &own);
+    loader.merger.merge(&mut layer, &own);
     for location in extended_by_command_line(entry, options) {
         let extended = loader.resolve(&location, Some(Span::outside(Source::CommandLine)));
-        loader.merger.merge(&mut sections, &extended);
+        loader.merger.merge(&mut layer, &extended);
     }
-    loader.merger.merge(&mut sections, &command_line(options));
+    let given = loader.merger.layer(command_line(options));
+    loader.merger.merge(&mut layer, &given);
+    let mut sections = loader.merger.named(layer);
     if loader.merger.is_exhausted() {
         let message = format!("loading {entry}: its files merge into too many options");
         loader.diagnostics.push(too_large(message));

@@ -3,7 +3,7 @@
 //! An option is a list of changes, each with its place. Merging two sections joins their lists; a later `=` drops what was before.
 //! The list is folded to a text only where the section is expanded, so an increment can wait for a base that comes from a macro.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::limits::{MERGED_OPTIONS_MAX, OPERATIONS_MAX};
@@ -11,7 +11,7 @@ use crate::parse::ParsedOption;
 use crate::source::{Source, Span};
 
 /// What one line does to an option.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Change {
     Set,
     Add,
@@ -39,8 +39,16 @@ pub(crate) struct Section {
     pub(crate) span: Option<Span>,
 }
 
-/// All sections of a file with what it extends. Sections are shared until they are changed.
+/// Sections by name.
 pub(crate) type Sections = BTreeMap<Arc<str>, Arc<Section>>;
+
+/// All sections of a file with what it extends, by the number of their name. Sections are shared until they are changed.
+///
+/// Large trees merge the same thousands of sections a thousand times; by number each costs one comparison of pointers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Layer {
+    sections: Vec<Option<Arc<Section>>>,
+}
 
 impl Operation {
     pub(crate) fn set(value: &str, span: Span) -> Operation {
@@ -111,8 +119,7 @@ pub(crate) fn fold(operations: &[Operation]) -> String {
                 text.push_str(&operation.value);
             }
             Change::Remove => {
-                let removed: std::collections::HashSet<&str> =
-                    operation.value.split('\n').collect();
+                let removed: HashSet<&str> = operation.value.split('\n').collect();
                 let kept: Vec<&str> = text
                     .split('\n')
                     .filter(|line| !removed.contains(line))
@@ -128,12 +135,17 @@ pub(crate) fn fold(operations: &[Operation]) -> String {
 #[derive(Debug)]
 pub(crate) struct Merger {
     options_left: usize,
+    numbers: HashMap<Arc<str>, usize>,
+    names: Vec<Arc<str>>,
 }
 
 impl Default for Merger {
     fn default() -> Merger {
+        let (numbers, names) = (HashMap::new(), Vec::new());
         Merger {
             options_left: MERGED_OPTIONS_MAX,
+            numbers,
+            names,
         }
     }
 }
@@ -144,21 +156,47 @@ impl Merger {
         self.options_left == 0
     }
 
-    /// Puts the sections of `over` above those of `base`.
-    pub(crate) fn merge(&mut self, base: &mut Sections, over: &Sections) {
-        self.spend(1);
-        for (name, section) in over {
-            if self.is_exhausted() {
-                return;
+    /// These sections, for merging.
+    pub(crate) fn layer(&mut self, sections: Sections) -> Layer {
+        let mut layer = Layer::default();
+        for (name, section) in sections {
+            let number = *self.numbers.entry(Arc::clone(&name)).or_insert_with(|| {
+                self.names.push(name);
+                self.names.len() - 1
+            });
+            if layer.sections.len() <= number {
+                layer.sections.resize(number + 1, None);
             }
-            self.spend(1);
-            match base.get_mut(name) {
-                None => {
-                    base.insert(Arc::clone(name), Arc::clone(section));
-                }
+            layer.sections[number] = Some(section);
+        }
+        layer
+    }
+
+    /// The sections of a layer by name.
+    pub(crate) fn named(&self, layer: Layer) -> Sections {
+        let named = self.names.iter().map(Arc::clone).zip(layer.sections);
+        named
+            .filter_map(|(name, section)| Some((name, section?)))
+            .collect()
+    }
+
+    /// Puts the sections of `over` above those of `base`.
+    pub(crate) fn merge(&mut self, base: &mut Layer, over: &Layer) {
+        // Looking at a section that is shared costs little, but not nothing.
+        self.spend(1 + over.sections.len() / 16);
+        if base.sections.len() < over.sections.len() {
+            base.sections.resize(over.sections.len(), None);
+        }
+        for (below, section) in base.sections.iter_mut().zip(&over.sections) {
+            let Some(section) = section else { continue };
+            match below {
+                None => *below = Some(Arc::clone(section)),
                 // Merging a section onto itself changes nothing; in real trees this is nearly every merge.
                 Some(below) if Arc::ptr_eq(below, section) => {}
-                Some(below) => self.merge_section(Arc::make_mut(below), section),
+                Some(below) if self.options_left > 0 => {
+                    self.merge_section(Arc::make_mut(below), section);
+                }
+                Some(_) => return,
             }
         }
     }
@@ -198,11 +236,14 @@ fn append(below: &mut Vec<Operation>, above: &[Operation]) {
     let has_base = below
         .first()
         .is_some_and(|first| first.change == Change::Set);
-    for operation in above {
-        if has_base || !below.contains(operation) {
-            below.push(operation.clone());
-        }
+    if has_base {
+        below.extend_from_slice(above);
+        return;
     }
+    let known: HashSet<(Span, Change)> = below.iter().map(|o| (o.span, o.change)).collect();
+    // Only the command line has several changes at one place, and it is merged once.
+    let is_new = |operation: &&Operation| !known.contains(&(operation.span, operation.change));
+    below.extend(above.iter().filter(is_new).cloned());
 }
 
 /// Sections that no file holds: defaults and the command line.
@@ -288,7 +329,10 @@ mod tests {
 
     #[test]
     fn merge_beyond_the_bound_stops() {
-        let mut merger = Merger { options_left: 3 };
+        let mut merger = Merger {
+            options_left: 3,
+            ..Merger::default()
+        };
         let mut base = Section::default();
         merger.merge_section(
             &mut base,

@@ -9,7 +9,7 @@ use crate::limits::{
     STACK_RED_ZONE, STACK_SEGMENT,
 };
 use crate::location::{base_of, join, normalised};
-use crate::merge::{Merger, Section, Sections};
+use crate::merge::{Layer, Merger, Section, Sections};
 use crate::parse::{ParsedFile, parse};
 use crate::source::{Files, Source, Span, too_large};
 use crate::{Diagnostic, Kind, Link, Machine, text};
@@ -28,7 +28,7 @@ pub(super) struct Loader<'a> {
     /// By location as spelled, because a file's folder is part of its meaning. None if it could not be read.
     read: HashMap<String, Option<Arc<OwnText>>>,
     /// Results of files with everything they extend.
-    resolved: HashMap<String, Arc<Sections>>,
+    resolved: HashMap<String, Arc<Layer>>,
     /// Files that are being resolved, outermost first.
     open: Vec<Open>,
 }
@@ -42,7 +42,7 @@ struct Open {
 
 /// One file by itself.
 struct OwnText {
-    sections: Sections,
+    sections: Layer,
     /// Names as written, each with the option that holds it.
     extends: Vec<(String, Span)>,
 }
@@ -63,7 +63,7 @@ impl<'a> Loader<'a> {
     }
 
     /// The sections of a file with everything it extends; empty, with a diagnostic, if that cannot be had.
-    pub(super) fn resolve(&mut self, location: &str, named_at: Option<Span>) -> Arc<Sections> {
+    pub(super) fn resolve(&mut self, location: &str, named_at: Option<Span>) -> Arc<Layer> {
         self.resolve_above(location, named_at, &mut None)
     }
 
@@ -72,8 +72,8 @@ impl<'a> Loader<'a> {
         &mut self,
         location: &str,
         named_at: Option<Span>,
-        below: &mut Option<Arc<Sections>>,
-    ) -> Arc<Sections> {
+        below: &mut Option<Arc<Layer>>,
+    ) -> Arc<Layer> {
         if below.is_none()
             && let Some(known) = self.resolved.get(location)
         {
@@ -110,17 +110,12 @@ impl<'a> Loader<'a> {
         result
     }
 
-    fn fold(
-        &mut self,
-        location: &str,
-        own: &OwnText,
-        below: &mut Option<Arc<Sections>>,
-    ) -> Sections {
-        let mut sections = Sections::new();
+    fn fold(&mut self, location: &str, own: &OwnText, below: &mut Option<Arc<Layer>>) -> Layer {
+        let mut sections = Layer::default();
         if own.extends.is_empty()
             && let Some(defaults) = below.take()
         {
-            sections = Sections::clone(&defaults);
+            sections = Layer::clone(&defaults);
         }
         for (name, span) in &own.extends {
             if self.merger.is_exhausted() {
@@ -204,10 +199,7 @@ impl<'a> Loader<'a> {
     }
 
     fn own_sections(&mut self, location: &str, parsed: &ParsedFile) -> OwnText {
-        let mut own = OwnText {
-            sections: Sections::new(),
-            extends: Vec::new(),
-        };
+        let (mut sections, mut extends) = (Sections::new(), Vec::new());
         for parsed in &parsed.sections {
             let mut section = Section::from_options(&parsed.options, Some(parsed.span));
             let writes_base = |value: &str| value.contains(BASE_REFERENCE);
@@ -219,13 +211,15 @@ impl<'a> Loader<'a> {
                 section.set(BASE_OPTION, base_of(location), option.span);
             }
             if parsed.name == "buildout" {
-                own.extends = take_extends(&mut section);
+                extends = take_extends(&mut section);
                 self.refuse_extended_by(&section);
             }
-            own.sections
-                .insert(Arc::from(parsed.name.as_str()), Arc::new(section));
+            sections.insert(Arc::from(parsed.name.as_str()), Arc::new(section));
         }
-        own
+        OwnText {
+            sections: self.merger.layer(sections),
+            extends,
+        }
     }
 
     fn refuse_extended_by(&mut self, section: &Section) {
