@@ -182,8 +182,8 @@ impl Merger {
 
     /// Puts the sections of `over` above those of `base`.
     pub(crate) fn merge(&mut self, base: &mut Layer, over: &Layer) {
-        // Looking at a section that is shared costs little, but not nothing.
-        self.spend(1 + over.sections.len() / 16);
+        // Looking at a section that is shared costs little time, but the result costs memory.
+        self.spend(1 + over.sections.len());
         if base.sections.len() < over.sections.len() {
             base.sections.resize(over.sections.len(), None);
         }
