@@ -5,6 +5,7 @@
 //! [`Agent::turn`].
 
 mod report;
+mod round;
 mod supervisor;
 mod work;
 
@@ -185,7 +186,7 @@ impl Agent {
     }
 
     /// Waits for a notice or the time given, and takes in all that is there.
-    fn take_in(&mut self, notices: &Receiver<Notice>, wake_at: Option<Moment>) -> bool {
+    pub(crate) fn take_in(&mut self, notices: &Receiver<Notice>, wake_at: Option<Moment>) -> bool {
         let pause = wake_at.map_or(Duration::from_secs(3600), |at| at.since(self.now()));
         match notices.recv_timeout(pause) {
             Ok(notice) => self.handle(notice),
@@ -250,6 +251,11 @@ impl Agent {
             });
         }
         plan
+    }
+
+    /// Whether anything was ever asked of this node.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked.is_some()
     }
 
     fn now(&self) -> Moment {
@@ -336,7 +342,7 @@ impl Agent {
         }
     }
 
-    fn handle(&mut self, notice: Notice) {
+    pub(crate) fn handle(&mut self, notice: Notice) {
         match notice {
             Notice::Desired(asked) => self.accept(asked),
             Notice::Groups(groups) => self.take_groups(groups),
@@ -355,7 +361,7 @@ impl Agent {
     }
 
     /// Takes in what the master wants: durably first, then to be acted on.
-    fn accept(&mut self, asked: wire::Desired) {
+    pub(crate) fn accept(&mut self, asked: wire::Desired) {
         match judge(self.asked.as_ref(), &asked) {
             Verdict::Same => return,
             Verdict::Older => {

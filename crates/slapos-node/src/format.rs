@@ -25,6 +25,20 @@ pub struct Formatted {
     pub actions: Vec<String>,
 }
 
+impl Formatted {
+    /// For who only looks: all partitions of the settings, as if made for one user.
+    #[must_use]
+    pub fn assumed(settings: &Settings) -> Self {
+        let names = (0..settings.partitions).map(|index| partition_name(settings, index));
+        Self {
+            partitions: names
+                .map(|name| (name, FormattedPartition::default()))
+                .collect(),
+            ..Self::default()
+        }
+    }
+}
+
 /// One partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FormattedPartition {

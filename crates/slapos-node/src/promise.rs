@@ -10,4 +10,4 @@ pub mod schedule;
 
 pub use check::{Finding, check_promise};
 pub use history::{Change, History};
-pub use schedule::{Key, Schedule};
+pub use schedule::{Key, Said, Schedule};

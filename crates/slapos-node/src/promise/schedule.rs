@@ -139,6 +139,26 @@ impl Schedule {
         taken
     }
 
+    /// Takes checks of `partitions` that were never made, as many as there is room for: for a round
+    /// in which each is made once.
+    pub fn take_due_once(&mut self, now: Moment, partitions: &[String]) -> Vec<(Key, PromiseSpec)> {
+        for (key, entry) in &mut self.checks {
+            let is_asked = partitions.contains(&key.partition);
+            let is_due = is_asked && entry.checked_at_us == 0;
+            entry.next_at = if is_due {
+                now
+            } else {
+                Moment::new(Duration::MAX)
+            };
+        }
+        self.take_due(now)
+    }
+
+    /// Takes in what a check of such a round found, as it is.
+    pub fn record_once(&mut self, key: &Key, finding: &Finding) {
+        self.record(key, finding, Moment::new(Duration::MAX));
+    }
+
     /// When [`Schedule::take_due`] has something next; `None` while nothing can begin.
     #[must_use]
     pub fn next_at(&self) -> Option<Moment> {
