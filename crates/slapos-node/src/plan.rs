@@ -318,3 +318,7 @@ fn has_programs(group: &ObservedGroup, installed: &Installed) -> bool {
         known.is_some_and(|(kind, digest)| *kind == program.kind && *digest == program.digest)
     })
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

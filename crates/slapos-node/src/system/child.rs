@@ -98,12 +98,15 @@ impl std::fmt::Display for Ended {
     }
 }
 
+/// Who takes the lines that a child says.
+pub type TakeLine<'a> = &'a mut dyn FnMut(&[u8]);
+
 /// Runs a child to its end. Lines of its output go to `line` when given, else they are kept
 /// together with the error output.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn run(ask: &ChildAsk<'_>, line: Option<&mut dyn FnMut(&[u8])>) -> io::Result<ChildEnd> {
+pub fn run(ask: &ChildAsk<'_>, line: Option<TakeLine<'_>>) -> io::Result<ChildEnd> {
     let (program, arguments) = ask
         .command
         .split_first()
@@ -150,11 +153,7 @@ impl<'a> Watched<'a> {
         }
     }
 
-    fn run(
-        mut self,
-        ask: &ChildAsk<'_>,
-        mut line: Option<&mut dyn FnMut(&[u8])>,
-    ) -> io::Result<ChildEnd> {
+    fn run(mut self, ask: &ChildAsk<'_>, mut line: Option<TakeLine<'_>>) -> io::Result<ChildEnd> {
         let mut lines = Lines::default();
         let mut streams = Streams::take(&mut self.child)?;
         let started = Instant::now();
@@ -417,7 +416,7 @@ mod tests {
         timeout: Duration,
         input: &[u8],
         cancel: &Cancel,
-        line: Option<&mut dyn FnMut(&[u8])>,
+        line: Option<TakeLine<'_>>,
     ) -> ChildEnd {
         let command = ["/bin/sh", "-c", script].map(str::to_owned);
         let ask = ChildAsk {
