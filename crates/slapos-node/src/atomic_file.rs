@@ -21,6 +21,20 @@ pub(crate) fn write_soon(path: &Path, content: &[u8]) -> io::Result<()> {
     write_aside(path, content, 0o600)
 }
 
+/// The same without waiting for the disk at all: for what is written durably soon after, or can be
+/// lost together with what follows it.
+pub(crate) fn write_early(path: &Path, content: &[u8]) -> io::Result<()> {
+    let aside = path.with_extension("new");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&aside)?;
+    file.write_all(content)?;
+    fs::rename(&aside, path)
+}
+
 /// As [`write`], for files that others may read (mode 0644).
 pub(crate) fn write_readable(path: &Path, content: &[u8]) -> io::Result<()> {
     write_aside(path, content, 0o644)?;

@@ -78,3 +78,33 @@ pub enum JobOutcome {
     /// It was ended because it is not wanted any more.
     Cancelled,
 }
+
+/// The end of a message, which is where the cause of a failed build is; its first line, which says
+/// what was being done, is kept too.
+pub(crate) fn bounded(message: &str) -> String {
+    let max = crate::limits::MESSAGE_BYTES_MAX;
+    if message.len() <= max {
+        return message.to_owned();
+    }
+    let first = message.lines().next().unwrap_or_default();
+    let first: String = first.chars().take(500).collect();
+    let mut start = message.len() - max;
+    while !message.is_char_boundary(start) {
+        start += 1;
+    }
+    format!("{first}\n…{}", &message[start..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounded_message_keeps_its_first_line_and_its_end() {
+        let message = format!("the build failed\n{}é\nthe cause", "x\n".repeat(100_000));
+        let short = bounded(&message);
+        assert!(short.len() < crate::limits::MESSAGE_BYTES_MAX + 1000);
+        assert!(short.starts_with("the build failed\n…") && short.ends_with("the cause"));
+        assert_eq!(bounded("short"), "short");
+    }
+}

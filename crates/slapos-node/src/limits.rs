@@ -121,3 +121,7 @@ pub const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 
 /// Partitions that are worked on at once without an installation: stops, starts, removals.
 pub const LIGHT_STEPS_MAX: usize = 16;
+
+/// Instances, and releases, in one report: with the longest messages it stays within the largest
+/// body that the master takes.
+pub const REPORT_ITEMS_MAX: usize = 50;

@@ -201,6 +201,15 @@ impl Records {
         atomic_file::write(&self.instance(partition), &serde_json::to_vec(record)?)
     }
 
+    /// Says whose content a partition is about to hold. It reaches the disk no later than what
+    /// follows it, so it does not wait for the disk.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn claim_instance(&self, partition: &str, record: &InstanceRecord) -> io::Result<()> {
+        atomic_file::write_early(&self.instance(partition), &serde_json::to_vec(record)?)
+    }
+
     /// Keeps what can be found out again.
     ///
     /// # Errors

@@ -116,11 +116,37 @@ fn warn_about(node: &Node) {
             tracing::error!(partition, error, "partition cannot be used");
         }
     }
+    for sentence in strange_content(node) {
+        tracing::warn!(sentence, "partition left alone");
+    }
     if node.system.is_root() {
         for sentence in closed_parents(node.layout.root()) {
             tracing::error!(sentence, "root cannot be entered");
         }
     }
+}
+
+/// Partitions with files that this agent did not put there: they are never removed by it.
+pub(crate) fn strange_content(node: &Node) -> Vec<String> {
+    let Ok((known, _)) = node.records.list_instances() else {
+        return Vec::new();
+    };
+    let unknown = node
+        .formatted
+        .partitions
+        .keys()
+        .filter(|name| !known.contains_key(*name));
+    let folders = unknown.map(|name| node.layout.partition(name));
+    let full = folders.filter(|folder| {
+        fs_err::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+    });
+    full.map(|folder| {
+        format!(
+            "{} holds files that this node did not put there; look at them, and move them away",
+            folder.display()
+        )
+    })
+    .collect()
 }
 
 /// What the node offers to its master.

@@ -13,7 +13,7 @@ use crate::layout::Layout;
 use crate::link::{Outbox, identity};
 use crate::lock::RootLock;
 use crate::node::Node;
-use crate::run::{offer_of, open};
+use crate::run::{offer_of, open, strange_content};
 use crate::shutdown::Shutdown;
 use crate::system::System;
 use crate::system::real::Host;
@@ -201,6 +201,7 @@ pub fn format(config: &NodeConfig, options: &StepOptions) -> Result<FormatSummar
     let told = identity::connect(&node.layout, &node.settings)
         .and_then(|client| Ok(client.format_node(&offer)?));
     let mut warnings = warnings_of(config, &*node.system);
+    warnings.extend(strange_content(&node));
     if let Err(error) = &told {
         warnings.push(format!("the master was not told: {error}"));
     }

@@ -32,7 +32,7 @@ pub fn install_instance(
     record.software.clone_from(&wanted.ask.software);
     if is_new {
         // From here on everything in the partition is ours to remove.
-        node.records.store_instance(partition, &record)?;
+        node.records.claim_instance(partition, &record)?;
     }
     match run(node, wanted, cancel, progress) {
         Ok(JobOutcome::Installed(installed)) => {

@@ -3,7 +3,7 @@
 //! What the child says is bounded and believed only in its form: a child that floods, writes
 //! garbage or dies in between is a failed job and nothing more.
 
-use super::{Job, JobLine, JobOutcome, JobProgress};
+use super::{Job, JobLine, JobOutcome, JobProgress, bounded};
 use crate::limits;
 use crate::system::child::{self, ChildAsk, ChildEnd, Ended};
 use crate::system::{Account, JobAsk};
@@ -66,10 +66,14 @@ fn judge(ask: &JobAsk<'_>, end: ChildEnd, outcome: Option<JobOutcome>) -> JobOut
             ),
             &end.output,
         )),
-        (Ended::Code(0), Some(outcome)) => outcome,
-        (ended, Some(JobOutcome::Failed(message))) => {
-            JobOutcome::Failed(with_tail(format!("{message} ({ended})"), &end.output))
+        (Ended::Code(0), Some(JobOutcome::Failed(message))) => {
+            JobOutcome::Failed(bounded(&message))
         }
+        (Ended::Code(0), Some(outcome)) => outcome,
+        (ended, Some(JobOutcome::Failed(message))) => JobOutcome::Failed(with_tail(
+            format!("{} ({ended})", bounded(&message)),
+            &end.output,
+        )),
         (ended, _) => JobOutcome::Failed(with_tail(
             format!("{title} {ended} without an outcome"),
             &end.output,

@@ -98,7 +98,7 @@ fn build(job: &SoftwareJob, output: &mut dyn Write) -> JobOutcome {
         Err(error) => {
             let message = error.failure().message;
             log.say(&message);
-            JobOutcome::Failed(bounded(&message))
+            JobOutcome::Failed(super::bounded(&message))
         }
         // The mark is the last file of a release: without it the release is not there.
         Ok(_) => match mark_complete(job) {
@@ -121,7 +121,7 @@ fn mark_complete(job: &SoftwareJob) -> std::io::Result<()> {
 fn install(job: &InstanceJob, output: &mut dyn Write) -> JobOutcome {
     let mut tell_step = |progress: Progress| report(output, &progress);
     match slapos_build::install_instance(&job.install, &mut tell_step) {
-        Err(error) => JobOutcome::Failed(bounded(&error.failure().message)),
+        Err(error) => JobOutcome::Failed(super::bounded(&error.failure().message)),
         Ok(outcome) => JobOutcome::Installed(installed(outcome)),
     }
 }
@@ -162,22 +162,6 @@ fn report(output: &mut dyn Write, progress: &Progress) {
     });
     // Who does not listen any more will be told by the outcome.
     let _ = write_line(output, &line);
-}
-
-/// The end of a message, which is where the cause of a failed build is; its first line, which says
-/// what was being done, is kept too.
-fn bounded(message: &str) -> String {
-    let max = limits::MESSAGE_BYTES_MAX;
-    if message.len() <= max {
-        return message.to_owned();
-    }
-    let first = message.lines().next().unwrap_or_default();
-    let first: String = first.chars().take(500).collect();
-    let mut start = message.len() - max;
-    while !message.is_char_boundary(start) {
-        start += 1;
-    }
-    format!("{first}\n…{}", &message[start..])
 }
 
 /// The log of the last build, which a log request reads. A log that cannot be written is no reason

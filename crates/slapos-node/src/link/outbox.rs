@@ -175,10 +175,16 @@ impl State {
             if known.get(id).is_none_or(|known| !is_same(known, wanted)) {
                 report.instances.push(wanted.clone());
             }
+            if report.instances.len() >= limits::REPORT_ITEMS_MAX {
+                break;
+            }
         }
         for (url, wanted) in &self.software {
             if self.known_software.get(url) != Some(wanted) {
                 report.software.push(wanted.clone());
+            }
+            if report.software.len() >= limits::REPORT_ITEMS_MAX {
+                break;
             }
         }
         report

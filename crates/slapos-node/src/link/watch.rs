@@ -132,6 +132,29 @@ impl Link {
         }
     }
 
+    /// Delivers a report. What the master will never take is dropped, so that it does not hold up
+    /// the rest for ever.
+    fn deliver(&self, client: &Client, report: NodeReport) -> Result<(), ClientError> {
+        let is_one = report.instances.len() + report.software.len() == 1;
+        match client.report(&report) {
+            Ok(()) => {
+                self.outbox.acknowledge(&report);
+                self.mail.acknowledged(report);
+                Ok(())
+            }
+            Err(error) if is_final(&error) && is_one => {
+                tracing::error!(%error, "report refused by the master");
+                self.outbox.acknowledge(&report);
+                Ok(())
+            }
+            Err(error) if is_final(&error) => {
+                let mut parts = one_by_one(&report).into_iter();
+                parts.try_for_each(|part| self.deliver(client, part))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn deliver_always(&self) {
         let mut pause = limits::RECONNECT_FIRST;
         loop {
@@ -141,12 +164,8 @@ impl Link {
                     Ok(desired) => self.mail.desired(desired),
                     Err(error) => tracing::debug!(%error, "poll failed"),
                 },
-                Errand::Deliver(client, report) => match client.report(&report) {
-                    Ok(()) => {
-                        pause = limits::RECONNECT_FIRST;
-                        self.outbox.acknowledge(&report);
-                        self.mail.acknowledged(report);
-                    }
+                Errand::Deliver(client, report) => match self.deliver(&client, report) {
+                    Ok(()) => pause = limits::RECONNECT_FIRST,
                     Err(error) => {
                         tracing::warn!(%error, "report waits");
                         if self.shutdown.wait(pause + self.node.jitter(pause)) {
@@ -158,6 +177,27 @@ impl Link {
             }
         }
     }
+}
+
+/// Whether saying the same again can never succeed.
+fn is_final(error: &ClientError) -> bool {
+    let refusal = error.refusal();
+    refusal.is_some_and(|body| matches!(body.code, ErrorCode::Invalid | ErrorCode::TooLarge))
+}
+
+/// One report for each thing in it.
+fn one_by_one(report: &NodeReport) -> Vec<NodeReport> {
+    let instances = report.instances.iter().map(|instance| NodeReport {
+        sequence: report.sequence,
+        instances: vec![instance.clone()],
+        ..NodeReport::default()
+    });
+    let software = report.software.iter().map(|software| NodeReport {
+        sequence: report.sequence,
+        software: vec![software.clone()],
+        ..NodeReport::default()
+    });
+    instances.chain(software).collect()
 }
 
 fn next_pause(pause: Duration) -> Duration {
