@@ -371,6 +371,53 @@ impl Client {
         )
     }
 
+    /// Any call, for what has no method here yet.
+    ///
+    /// # Errors
+    /// As every call: [`ClientError`].
+    pub fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Answer<T> {
+        let response = self.perform(self.any(method, path, body)?)?;
+        self.decode(response)
+    }
+
+    /// The status that a call is answered with, whatever it is; the body is not read.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn status_of(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Answer<u16> {
+        let sent = self.any(method, path, body)?.send();
+        let response = sent.map_err(|error| ClientError::Unreachable {
+            url: self.url.clone(),
+            cause: chain(&error),
+        })?;
+        Ok(response.status().as_u16())
+    }
+
+    fn any(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Answer<RequestBuilder> {
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|error| ClientError::Setup(error.to_string()))?;
+        let request = self.request(method, path);
+        Ok(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+    }
+
     fn get<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
         let response = self.perform(self.request(Method::GET, path))?;
         self.decode(response)

@@ -153,7 +153,6 @@ pub fn openapi_json() -> Result<String, serde_json::Error> {
 }
 
 /// The whole face.
-#[must_use]
 pub fn router(context: Context) -> Router {
     let (router, _) = api().split_for_parts();
     router

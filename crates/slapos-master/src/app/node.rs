@@ -192,7 +192,9 @@ fn is_same_offer(known: &[PartitionRow], offered: &[PartitionOffer]) -> bool {
     let enabled: Vec<_> = known.iter().filter(|row| row.is_enabled).collect();
     enabled.len() == offered.len()
         && enabled.iter().zip(offered).all(|(row, offer)| {
-            row.name == offer.name && row.addresses == json!(offer.addresses).to_string()
+            row.name == offer.name
+                && serde_json::from_str(&row.addresses)
+                    .is_ok_and(|known: Vec<String>| known == offer.addresses)
         })
 }
 

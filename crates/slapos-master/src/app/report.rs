@@ -66,9 +66,9 @@ fn keep_software(tx: &mut Tx<'_>, node_id: &str, said: &SoftwareReport) -> Resul
         ..EventRow::default()
     };
     if is_same_state {
-        tx.notice(entry)
+        tx.notice(entry);
     } else {
-        tx.record(entry)
+        tx.record(entry);
     }
     Ok(())
 }

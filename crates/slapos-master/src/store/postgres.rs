@@ -20,7 +20,7 @@ use std::time::Duration;
 type Queue = Arc<Mutex<Receiver<Box<dyn Job>>>>;
 
 /// The advisory lock that orders the event log: "slapos" in ASCII.
-const LOG_LOCK: i64 = 0x0073_6c61_706f_73;
+const LOG_LOCK: i64 = 0x0073_6c61_706f_7300;
 
 /// Connects and starts the threads; they end when the store is dropped.
 pub(super) fn start(

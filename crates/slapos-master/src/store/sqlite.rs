@@ -30,7 +30,7 @@ pub(super) fn start(
     for index in 0..READERS {
         let (connection, reads, shared) = (open(path)?, Arc::clone(&reads), Arc::clone(&shared));
         spawn(format!("store-read-{index}"), move || {
-            read_loop(&connection, &reads, &shared)
+            read_loop(&connection, &reads, &shared);
         })?;
     }
     let mut writer = Writer {
