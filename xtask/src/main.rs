@@ -1,1 +1,56 @@
-fn main() {}
+//! Chores of the repository: `cargo xtask test | tidy | generate | bench | drill`.
+//!
+//! Never shipped, and never needed to use SlapOS. Start with [`Task`].
+
+mod command;
+mod generate;
+mod install;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Chores of the SlapOS repository.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Pass all tests, after installing what they need (Debian packages, cargo-nextest).
+    Test {
+        /// Install nothing: what is missing makes its test fail.
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Check what no compiler checks: crate graph, module heads, sizes, documents.
+    Tidy {
+        /// Write today's sizes down, where they fell.
+        #[arg(long)]
+        update: bool,
+    },
+    /// Make the generated files again: openapi/v1.json, docs/cli.md.
+    Generate,
+}
+
+/// What went wrong, as one sentence.
+type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test { no_install } => test::run(!no_install),
+        Task::Tidy { update } => tidy::run(update),
+        Task::Generate => generate::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            command::say(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Documents that must keep up with the code: dependencies, the promises of SPECIFICATION.md, the
+//! number of packages.
+
+use super::Source;
+use crate::command::top;
+
+/// Most packages in Cargo.lock: each one is somebody to trust.
+const PACKAGES_MAX: usize = 350;
+
+/// What is behind.
+pub(super) fn check(sources: &[Source]) -> Result<Vec<String>, String> {
+    let read = |name: &str| {
+        std::fs::read_to_string(top().join(name))
+            .map_err(|error| format!("cannot read {name}: {error}"))
+    };
+    let mut faults = undescribed(&read("Cargo.toml")?, &read("docs/dependencies.md")?)?;
+    faults.extend(unproved(&read("SPECIFICATION.md")?, sources));
+    let packages = read("Cargo.lock")?.matches("[[package]]").count();
+    if packages > PACKAGES_MAX {
+        faults.push(format!(
+            "Cargo.lock has {packages} packages, the limit is {PACKAGES_MAX}"
+        ));
+    }
+    Ok(faults)
+}
+
+fn undescribed(manifest: &str, document: &str) -> Result<Vec<String>, String> {
+    let manifest: toml::Table = toml::from_str(manifest).map_err(|error| error.to_string())?;
+    let dependencies = manifest
+        .get("workspace")
+        .and_then(|workspace| workspace.get("dependencies"))
+        .and_then(toml::Value::as_table)
+        .cloned()
+        .unwrap_or_default();
+    Ok(dependencies
+        .keys()
+        .filter(|name| !name.starts_with("slapos-"))
+        .filter(|name| !document.contains(&format!("| `{name}` |")))
+        .map(|name| format!("docs/dependencies.md has no row for `{name}`"))
+        .collect())
+}
+
+/// Each promise is a row `| P1 | … | `test_name` |`; the test must exist.
+fn unproved(specification: &str, sources: &[Source]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for line in specification.lines().filter(|line| line.starts_with("| P")) {
+        let proof = line
+            .trim_end_matches('|')
+            .rsplit('|')
+            .next()
+            .unwrap_or_default();
+        let names: Vec<&str> = proof.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            faults.push(format!("SPECIFICATION.md: no test holds: {line}"));
+        }
+        for name in names.iter().filter(|name| !name.starts_with("cargo ")) {
+            let definition = [format!("fn {name}("), format!("    {name},")];
+            let is_there = sources
+                .iter()
+                .any(|source| definition.iter().any(|text| source.text.contains(text)));
+            if !is_there {
+                faults.push(format!(
+                    "SPECIFICATION.md names the test `{name}`, which is not there"
+                ));
+            }
+        }
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_dependency_without_a_row_is_a_fault() {
+        let manifest =
+            "[workspace.dependencies]\nslapos-model = \"1\"\nserde = \"1\"\ntoml = \"1\"\n";
+        let faults = undescribed(manifest, "| `serde` | wire |").unwrap();
+        assert_eq!(faults, ["docs/dependencies.md has no row for `toml`"]);
+    }
+
+    #[test]
+    fn documents_promise_without_its_test_is_a_fault() {
+        let specification = "| P1 | it holds | `it_holds` |\n| P2 | nothing | |\n";
+        let faults = unproved(specification, &[]);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+    }
+}
