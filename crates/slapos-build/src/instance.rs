@@ -1,12 +1,21 @@
 //! Installing an instance: a partition laid out from a release's template and the master's parameters.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
+use slapos_buildout::Override;
 
-use crate::software::default_path;
-use crate::{BuildError, Progress, PromiseSpec};
+use crate::engine::{self, Place, Saving, Wanted};
+use crate::evaluate::evaluate;
+use crate::process::Guard;
+use crate::recipe::World;
+use crate::record::Records;
+use crate::software::{default_path, io_error, lock};
+use crate::work::Site;
+use crate::{BuildError, Cancel, Progress, PromiseSpec, partition};
 
 /// The order to install an instance into its partition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,8 +90,89 @@ pub fn install_instance(
     install: &InstanceInstall,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<InstanceOutcome, BuildError> {
-    let _ = (install, progress);
-    Err(BuildError::Request(
-        "installing an instance: not built yet".to_owned(),
-    ))
+    let own = install.partition_dir.join(".slapos");
+    if !own.is_dir() {
+        fs::create_dir_all(&own).map_err(io_error("making the folder", &own))?;
+    }
+    let _lock = lock(&own.join("lock"))?;
+    let records_path = own.join("installed.json");
+    let records = Records::load(&records_path)
+        .map_err(io_error("reading what is installed in", &records_path))?;
+    let wanted = evaluate_instance(install, &records)?;
+    let (cancel, guard, builds) = (Cancel::default(), Guard::default(), own.join("build"));
+    let place = Place {
+        site: Site {
+            cache: None,
+            jobs: 1,
+            cancel: &cancel,
+            guard: &guard,
+            builds: &builds,
+            directory: &install.partition_dir,
+        },
+        records: records_path,
+        logs: own.join("log"),
+        saving: Saving::Once,
+    };
+    let done = engine::run(&wanted, &place, records.clone(), progress)?;
+    let mut outcome = partition::read(&install.partition_dir)?;
+    for name in &wanted.order {
+        if let Some(one) = wanted.parts.get(name) {
+            outcome.connection.extend(one.part.connection());
+        }
+    }
+    outcome.changed_parts = done.installed;
+    outcome.removed_parts = done.removed;
+    Ok(outcome)
+}
+
+fn evaluate_instance(install: &InstanceInstall, records: &Records) -> Result<Wanted, BuildError> {
+    let template = match &install.template {
+        Some(template) => template.clone(),
+        None => install.software_dir.join("instance.cfg"),
+    };
+    let ports = records
+        .parts
+        .values()
+        .filter_map(|record| record.kept.get("port")?.parse().ok());
+    let world = World {
+        directory: install.partition_dir.clone(),
+        shared: None,
+        path: &install.path,
+        instance: Some(install),
+        records,
+        ports: RefCell::new(ports.collect()),
+    };
+    evaluate(&template.to_string_lossy(), overrides(install), world)
+}
+
+/// The sections that the original's agent adds to a template.
+fn overrides(install: &InstanceInstall) -> Vec<Override> {
+    let directory = install.partition_dir.to_string_lossy().into_owned();
+    let ip = |list: &[String]| list.iter().min().cloned().unwrap_or_default();
+    let mut overrides = vec![
+        Override::new("buildout", "directory", &directory),
+        Override::new("buildout", "offline", "true"),
+        Override::new(
+            "network-information",
+            "global-ipv4-network",
+            &ip(&install.ipv4),
+        ),
+    ];
+    for (name, value) in [
+        ("computer-id", &install.computer_id),
+        ("partition-id", &install.partition_id),
+        ("server-url", &install.server_url),
+        ("software-release-url", &install.software_release_url),
+        ("requested-state", &install.requested_state),
+        ("key-file", &String::new()),
+        ("cert-file", &String::new()),
+    ] {
+        overrides.push(Override::new("slap-connection", name, value));
+        overrides.push(Override::new(
+            "slap_connection",
+            &name.replace('-', "_"),
+            value,
+        ));
+    }
+    overrides
 }

@@ -6,12 +6,23 @@
 //!
 //! Never in here: requests to the master, the supervisor, the switch of user.
 
+mod archive;
+mod engine;
 mod error;
+mod evaluate;
+mod file;
 mod instance;
 mod limits;
+mod part_log;
+mod partition;
+mod process;
 mod progress;
 mod promise;
+mod recipe;
+mod record;
+mod signature;
 mod software;
+mod work;
 
 pub use error::{BuildError, BuildFailure, FailureKind};
 pub use instance::{InstanceInstall, InstanceOutcome, Program, install_instance};

@@ -1,8 +1,53 @@
 //! Every limit of this crate, with its reason.
 
+use std::time::Duration;
+
 /// A promise is looked at every minute, as the original's grid does.
 pub(crate) const PROMISE_PERIOD_S: u32 = 60;
 /// The original's promise-timeout.
 pub(crate) const PROMISE_TIMEOUT_S: u32 = 20;
 /// Time for a database to replay its journal before its promises count.
 pub(crate) const PROMISE_GRACE_S: u32 = 30;
+
+/// One step of a build; the longest known, a browser's compilation, takes about two hours on a good machine.
+pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
+/// How often a running step is looked at; also how late a cancellation is noticed.
+pub(crate) const STEP_POLL: Duration = Duration::from_millis(5);
+/// A process left behind that holds the output open must not hold the build.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// News of a running step.
+pub(crate) const PROGRESS_PERIOD: Duration = Duration::from_secs(1);
+
+/// The log of one part. What is beyond is dropped and said so; the end is still kept for the error.
+pub(crate) const LOG_BYTES_MAX: u64 = 16 << 20;
+/// Lines of the log that an error shows.
+pub(crate) const TAIL_LINES: usize = 40;
+/// Characters of such a line.
+pub(crate) const TAIL_LINE_CHARS: usize = 400;
+
+/// Everything that one archive unpacks to; the sources of a browser are 20 GB.
+pub(crate) const ARCHIVE_BYTES_MAX: u64 = 32 << 30;
+/// Entries of one archive; the largest source trees have 500,000.
+pub(crate) const ARCHIVE_ENTRIES_MAX: u64 = 2_000_000;
+
+/// A profile, template or schema.
+pub(crate) const TEXT_BYTES_MAX: u64 = 8 << 20;
+/// Files whose bytes enter a signature, such as a source that ships with the profile.
+pub(crate) const INPUT_BYTES_MAX: u64 = 256 << 20;
+
+/// Programs and promises of one partition; more is a mistake of a template.
+pub(crate) const PARTITION_FILES_MAX: usize = 4096;
+
+/// Ports that are tried before a free one is given up.
+pub(crate) const PORTS_TRIED_MAX: u32 = 2000;
+/// Where the original begins.
+pub(crate) const PORT_MIN: u16 = 1024;
+/// Below the range from which the kernel takes ports of outgoing connections (32768 to 60999), so that none of
+/// them can take the port of a service that is down. The original's default is 49151.
+pub(crate) const PORT_MAX: u16 = 32767;
+
+/// Processes that write to disk at once when files are synced: the journal commits them together.
+pub(crate) const SYNC_THREADS: usize = 8;
+
+/// Parts built at once, whatever is asked.
+pub(crate) const JOBS_MAX: u32 = 64;

@@ -1,10 +1,22 @@
 //! Building a software release: its profile, evaluated and installed into one folder.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
+use fs_err as fs;
+use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
+use slapos_buildout::Override;
+use slapos_cache::{Cache, DebianOrigin, Store, UrlOrigin};
 
-use crate::{BuildError, Cancel, Progress};
+use crate::engine::{self, Place, Saving};
+use crate::evaluate::evaluate;
+use crate::process::Guard;
+use crate::recipe::World;
+use crate::record::Records;
+use crate::work::Site;
+use crate::{BuildError, Cancel, Progress, limits};
 
 /// The order to build a software release.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,6 +92,108 @@ pub fn build_software(
     build: &SoftwareBuild,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SoftwareOutcome, BuildError> {
-    let _ = (build, progress);
-    Err(BuildError::Request("building: not built yet".to_owned()))
+    let begun = Instant::now();
+    let root = absolute(&build.root)?;
+    let own = root.join(".slapos");
+    fs::create_dir_all(&own).map_err(io_error("making the folder", &own))?;
+    let _lock = lock(&own.join("lock"))?;
+    let records_path = own.join("installed.json");
+    let records = Records::load(&records_path)
+        .map_err(io_error("reading what is installed in", &records_path))?;
+    let world = World {
+        directory: root.clone(),
+        shared: build.shared.as_deref(),
+        path: &build.path,
+        instance: None,
+        records: &records,
+        ports: RefCell::default(),
+    };
+    let mut overrides = vec![Override::new(
+        "buildout",
+        "directory",
+        &root.to_string_lossy(),
+    )];
+    for text in &build.overrides {
+        overrides.push(Override::parse(text).map_err(|e| BuildError::Request(e.to_string()))?);
+    }
+    let wanted = evaluate(&entry(&build.profile)?, overrides, world)?;
+    let cache = cache_of(build);
+    let guard = Guard::default();
+    let builds = own.join("build");
+    let place = Place {
+        site: Site {
+            cache: Some(&cache),
+            jobs: build.jobs.clamp(1, limits::JOBS_MAX),
+            cancel: &build.cancel,
+            guard: &guard,
+            builds: &builds,
+            directory: &root,
+        },
+        records: records_path,
+        logs: own.join("log"),
+        saving: Saving::EachPart,
+    };
+    let done = engine::run(&wanted, &place, records.clone(), progress)?;
+    Ok(SoftwareOutcome {
+        installed: done.installed,
+        kept: done.kept,
+        removed: done.removed,
+        unpinned: done.unpinned,
+        elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+/// The profile's location: a URL, or an absolute path.
+fn entry(profile: &str) -> Result<String, BuildError> {
+    if profile.contains("://") {
+        return Ok(profile
+            .strip_prefix("file://")
+            .unwrap_or(profile)
+            .to_owned());
+    }
+    Ok(absolute(Path::new(profile))?.to_string_lossy().into_owned())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
+    std::path::absolute(path).map_err(io_error("finding the place of", path))
+}
+
+fn cache_of(build: &SoftwareBuild) -> Cache {
+    let mut cache = Cache::new(Store::new(&build.cache));
+    if build.origins.url {
+        cache = cache.with(UrlOrigin::default());
+    }
+    if build.origins.debian {
+        cache = cache.with(DebianOrigin::new(build.cache.join("debian")));
+    }
+    cache
+}
+
+/// One builder at a time in one folder; a second one is told at once and not made to wait.
+pub(crate) fn lock(path: &Path) -> Result<Flock<std::fs::File>, BuildError> {
+    let file = fs::OpenOptions::new().create(true).append(true).open(path);
+    let file = file.map_err(io_error("opening the lock", path))?;
+    Flock::lock(file.into_file(), FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno
+    {
+        nix::errno::Errno::EWOULDBLOCK => BuildError::Request(format!(
+            "another process is installing in {}; wait for its end",
+            path.parent()
+                .and_then(Path::parent)
+                .unwrap_or(path)
+                .display()
+        )),
+        other => io_error("locking", path)(other.into()),
+    })
+}
+
+pub(crate) fn io_error(
+    doing: &'static str,
+    path: &Path,
+) -> impl FnOnce(std::io::Error) -> BuildError {
+    let path = path.to_owned();
+    move |source| BuildError::Io {
+        doing,
+        path,
+        source,
+    }
 }

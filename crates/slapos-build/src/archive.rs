@@ -1,0 +1,197 @@
+//! Unpacking archives of sources without trusting them.
+//!
+//! Refused: absolute names, `..`, links that lead out of the tree, device files, too much of anything.
+//! Set-user-id and the like are dropped. Times and owners are not kept.
+
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use fs_err as fs;
+use tar::EntryType;
+
+use crate::limits;
+
+/// Unpacks a tar archive, plain or compressed with gzip, bzip2 or xz, into an empty folder.
+pub(crate) fn unpack(archive: &Path, into: &Path) -> io::Result<()> {
+    let mut file = fs::File::open(archive)?;
+    let mut head = [0; 6];
+    let n = read_full(&mut file, &mut head)?;
+    let file = fs::File::open(archive)?;
+    let reader: Box<dyn Read> = match &head[..n] {
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        [b'B', b'Z', b'h', ..] => Box::new(bzip2::read::MultiBzDecoder::new(file)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => {
+            Box::new(liblzma::read::XzDecoder::new_multi_decoder(file))
+        }
+        [b'P', b'K', ..] => return Err(refused("zip archives are not supported")),
+        _ => Box::new(file),
+    };
+    unpack_tar(io::BufReader::with_capacity(64 << 10, reader), into)
+}
+
+/// The folder to work in: the archive's single top folder if it has one, else the place itself.
+pub(crate) fn top_folder(place: &Path) -> io::Result<PathBuf> {
+    let mut entries = fs::read_dir(place)?.collect::<io::Result<Vec<_>>>()?;
+    match entries.pop() {
+        Some(only) if entries.is_empty() && only.file_type()?.is_dir() => Ok(only.path()),
+        _ => Ok(place.to_owned()),
+    }
+}
+
+fn read_full(file: &mut fs::File, head: &mut [u8]) -> io::Result<usize> {
+    let mut n = 0;
+    while n < head.len() {
+        match file.read(&mut head[n..])? {
+            0 => break,
+            more => n += more,
+        }
+    }
+    Ok(n)
+}
+
+fn unpack_tar(reader: impl Read, into: &Path) -> io::Result<()> {
+    let mut archive = tar::Archive::new(reader);
+    let (mut entries_left, mut bytes_left) =
+        (limits::ARCHIVE_ENTRIES_MAX, limits::ARCHIVE_BYTES_MAX);
+    let mut seen = false;
+    for entry in archive.entries()? {
+        let entry = entry?;
+        entries_left = entries_left
+            .checked_sub(1)
+            .ok_or_else(|| refused("it has too many entries"))?;
+        bytes_left = bytes_left
+            .checked_sub(entry.size())
+            .ok_or_else(|| refused("it is too large"))?;
+        unpack_entry(entry, into)?;
+        seen = true;
+    }
+    if seen {
+        Ok(())
+    } else {
+        Err(refused("it is no tar archive, or an empty one"))
+    }
+}
+
+fn unpack_entry(mut entry: tar::Entry<'_, impl Read>, into: &Path) -> io::Result<()> {
+    let name = entry.path()?.into_owned();
+    let Some(inside) = inside(&name)? else {
+        return Ok(());
+    };
+    let place = into.join(&inside);
+    match entry.header().entry_type() {
+        EntryType::Directory => {
+            check_parents(into, &inside)?;
+            fs::create_dir_all(&place)
+        }
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+            let mode = mode_of(&entry);
+            make_room(into, &inside)?;
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&place)?;
+            io::copy(&mut entry, &mut file)?;
+            file.set_permissions(std::fs::Permissions::from_mode(mode))
+        }
+        EntryType::Symlink => {
+            let target = link_target(&entry, &name)?;
+            check_link(&inside, &target)?;
+            make_room(into, &inside)?;
+            fs::os::unix::fs::symlink(target, place)
+        }
+        EntryType::Link => {
+            let target = link_target(&entry, &name)?;
+            let target = self::inside(&target)?
+                .ok_or_else(|| refused(format!("{} links to nothing", name.display())))?;
+            check_parents(into, &target)?;
+            make_room(into, &inside)?;
+            fs::hard_link(into.join(target), place)
+        }
+        EntryType::XGlobalHeader => Ok(()),
+        _ => Err(refused(format!(
+            "{} is a device or something else special",
+            name.display()
+        ))),
+    }
+}
+
+/// The name as a path below the top; none for the top itself.
+fn inside(name: &Path) -> io::Result<Option<PathBuf>> {
+    let mut path = PathBuf::new();
+    for component in name.components() {
+        match component {
+            Component::Normal(part) => path.push(part),
+            Component::CurDir => {}
+            _ => {
+                return Err(refused(format!(
+                    "the name {} leads out of it",
+                    name.display()
+                )));
+            }
+        }
+    }
+    Ok((!path.as_os_str().is_empty()).then_some(path))
+}
+
+/// A link may lead anywhere below the top, and nowhere else. `..` is taken only at its start: behind a name, which
+/// may itself be a link, nobody can tell where it leads.
+fn check_link(inside: &Path, target: &Path) -> io::Result<()> {
+    let mut depth = inside.components().count().saturating_sub(1);
+    let mut is_start = true;
+    let out = || refused(format!("the link {} leads out of it", inside.display()));
+    for component in target.components() {
+        match component {
+            Component::Normal(_) => is_start = false,
+            Component::CurDir => {}
+            Component::ParentDir if is_start => depth = depth.checked_sub(1).ok_or_else(out)?,
+            _ => return Err(out()),
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is written through a link that the archive brought: `a -> b`, then `a/c`.
+fn check_parents(into: &Path, inside: &Path) -> io::Result<()> {
+    let mut path = into.to_owned();
+    for component in inside.parent().unwrap_or(Path::new("")).components() {
+        path.push(component);
+        if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(refused(format!("{} is behind a link", inside.display())));
+        }
+    }
+    Ok(())
+}
+
+/// Makes the parents of a new file, and removes an earlier entry of the same name.
+fn make_room(into: &Path, inside: &Path) -> io::Result<()> {
+    check_parents(into, inside)?;
+    let place = into.join(inside);
+    if let Some(parent) = place.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::remove_file(&place) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn link_target(entry: &tar::Entry<'_, impl Read>, name: &Path) -> io::Result<PathBuf> {
+    let target = entry.link_name()?;
+    let target = target.map(std::borrow::Cow::into_owned);
+    target.ok_or_else(|| refused(format!("{} links to nothing", name.display())))
+}
+
+/// The permission bits without set-user-id, set-group-id and sticky; the owner can always read and write.
+fn mode_of(entry: &tar::Entry<'_, impl Read>) -> u32 {
+    let mode = entry.header().mode().unwrap_or(0o644);
+    (mode & 0o755) | 0o644
+}
+
+fn refused(reason: impl std::fmt::Display) -> io::Error {
+    io::Error::other(format!("the archive is refused: {reason}"))
+}
+
+#[cfg(test)]
+#[path = "archive_tests.rs"]
+mod tests;

@@ -1,0 +1,212 @@
+//! The steps of a build as child processes: own group, bounded output, killed whole.
+//!
+//! A process that outlives its step, or the builder itself, is not left behind: the group is killed at the end of
+//! the step, and a [`Guard`] kills it when the builder is killed.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::limits;
+use crate::part_log::PartLog;
+
+/// A shell command to run.
+#[derive(Debug)]
+pub(crate) struct ShellStep<'a> {
+    pub(crate) command: &'a str,
+    pub(crate) directory: &'a Path,
+    /// The whole environment.
+    pub(crate) environment: &'a BTreeMap<String, String>,
+    pub(crate) timeout: Duration,
+}
+
+/// How a step ended badly.
+#[derive(Debug)]
+pub(crate) enum StepFailure {
+    Start(std::io::Error),
+    Ended(ExitStatus),
+    TimedOut(Duration),
+    Cancelled,
+}
+
+/// Runs `set -e; command` in /bin/sh. `go_on` is asked at every look; false kills the group.
+pub(crate) fn run_shell(
+    step: &ShellStep<'_>,
+    log: &mut PartLog,
+    guard: &Guard,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<(), StepFailure> {
+    log.add(format!("$ {}\n", step.command.trim()).as_bytes());
+    let mut child = spawn(step).map_err(StepFailure::Start)?;
+    let group = i32::try_from(child.id()).map_or(Pid::from_raw(0), Pid::from_raw);
+    guard.add(group);
+    let output = read_output(&mut child);
+    let ended = wait(&mut child, step.timeout, log, &output, go_on);
+    // Whatever the step left behind, and everything of it when it was stopped.
+    if group.as_raw() > 1 {
+        let _ = killpg(group, Signal::SIGKILL);
+    }
+    let _ = child.wait();
+    guard.remove(group);
+    drain(&output, log);
+    match ended? {
+        status if status.success() => Ok(()),
+        status => Err(StepFailure::Ended(status)),
+    }
+}
+
+fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
+    let (reader, writer) = std::io::pipe()?;
+    let mut command = Command::new("/bin/sh");
+    command
+        .arg("-c")
+        .arg(format!("set -e; {}", step.command))
+        .current_dir(step.directory)
+        .env_clear()
+        .envs(step.environment)
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
+        .process_group(0);
+    let mut child = command.spawn()?;
+    drop(command);
+    // The parent reads through the slot that std has for a pipe of its own.
+    child.stdout = Some(std::os::fd::OwnedFd::from(reader).into());
+    Ok(child)
+}
+
+/// Chunks of output, in a short queue so that a flood waits in the pipe and not in memory.
+fn read_output(child: &mut Child) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = sync_channel(16);
+    if let Some(pipe) = child.stdout.take() {
+        std::thread::spawn(move || copy_chunks(pipe, &sender));
+    }
+    receiver
+}
+
+fn copy_chunks(mut pipe: impl Read, sender: &SyncSender<Vec<u8>>) {
+    let mut chunk = [0; 16 << 10];
+    while let Ok(n) = pipe.read(&mut chunk) {
+        if n == 0 || sender.send(chunk[..n].to_vec()).is_err() {
+            return;
+        }
+    }
+}
+
+fn wait(
+    child: &mut Child,
+    timeout: Duration,
+    log: &mut PartLog,
+    output: &Receiver<Vec<u8>>,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<ExitStatus, StepFailure> {
+    let begun = Instant::now();
+    loop {
+        match output.recv_timeout(limits::STEP_POLL) {
+            Ok(chunk) => log.add(&chunk),
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+            // Nobody writes any more; the process is about to end, or ends without output.
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+                std::thread::park_timeout(limits::STEP_POLL);
+            }
+        }
+        if let Some(status) = child.try_wait().map_err(StepFailure::Start)? {
+            return Ok(status);
+        }
+        if !go_on() {
+            return Err(StepFailure::Cancelled);
+        }
+        if begun.elapsed() > timeout {
+            return Err(StepFailure::TimedOut(timeout));
+        }
+    }
+}
+
+/// What is still in the pipe. A process that moved to another group may hold it open: it is not waited for.
+fn drain(output: &Receiver<Vec<u8>>, log: &mut PartLog) {
+    let deadline = Instant::now() + limits::DRAIN_TIMEOUT;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match output.recv_timeout(left) {
+            Ok(chunk) => log.add(&chunk),
+            Err(_) => return,
+        }
+    }
+}
+
+/// Kills the groups of running steps when this process ends, however it ends.
+///
+/// A small shell reads the groups from a pipe; the end of the pipe is the end of the builder.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    shell: Mutex<Option<(Child, ChildStdin)>>,
+}
+
+const GUARD: &str = r#"
+live=
+while read -r op group; do
+  case $op in
+    add) live="$live $group" ;;
+    del) rest=; for each in $live; do [ "$each" = "$group" ] || rest="$rest $each"; done; live=$rest ;;
+  esac
+done
+for group in $live; do kill -KILL "-$group"; done
+"#;
+
+impl Guard {
+    fn add(&self, group: Pid) {
+        self.tell("add", group);
+    }
+
+    fn remove(&self, group: Pid) {
+        self.tell("del", group);
+    }
+
+    /// Without a guard a build works too; only a killed builder would leave a step running.
+    fn tell(&self, word: &str, group: Pid) {
+        let mut shell = self.shell.lock().unwrap_or_else(PoisonError::into_inner);
+        if shell.is_none() {
+            *shell = start_guard().ok();
+        }
+        if let Some((_, pipe)) = shell.as_mut() {
+            let _ = writeln!(pipe, "{word} {group}");
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let shell = self.shell.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some((mut child, pipe)) = shell.take() {
+            drop(pipe);
+            let _ = child.wait();
+        }
+    }
+}
+
+fn start_guard() -> std::io::Result<(Child, ChildStdin)> {
+    // A session of its own: whoever kills the builder's group must not kill its guard.
+    let mut command = Command::new("/bin/sh");
+    command
+        .arg("-c")
+        .arg(GUARD)
+        .env_clear()
+        .stdin(Stdio::piped());
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
+    let mut child = command.spawn()?;
+    match child.stdin.take() {
+        Some(pipe) => Ok((child, pipe)),
+        None => Err(std::io::Error::other("no pipe to the guard")),
+    }
+}

@@ -1,0 +1,223 @@
+//! Recipes: what each makes of a part's options, and how it installs them.
+//!
+//! Start at [`RecipeBook`]: it constructs a part when the profile's evaluation reaches it and keeps what the
+//! constructor made, a [`Part`], for the engine to install. The table of names is [`constructor`].
+//! A constructor reads and publishes options and touches no disk but to read; only `install` writes.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use slapos_buildout::{PartOptions, RecipeError, Recipes, Report, Session};
+
+use crate::instance::InstanceInstall;
+use crate::record::Records;
+use crate::signature::Signature;
+use crate::work::{PartFailure, Work};
+
+mod cmmi;
+mod command;
+mod download;
+mod files;
+mod free_port;
+mod jinja;
+mod links;
+mod mkdirectory;
+mod options;
+mod password;
+mod promise;
+mod publish;
+mod shared;
+mod slapconfiguration;
+mod template;
+mod wrapper;
+
+/// A constructed part, ready to be installed on any thread.
+pub(crate) trait Part: Send + Sync {
+    /// What changes the part besides its options and what it refers to.
+    fn inputs(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// Whether what others see of this part is all in the options they read: then a change of it reaches them
+    /// through those options and not by its mere existence.
+    fn is_only_options(&self) -> bool {
+        false
+    }
+    /// What it chose and wants to find again in the record.
+    fn kept(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+    /// What it publishes to who ordered the instance.
+    fn connection(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+    /// Makes it so; gives what it owns.
+    fn install(&self, work: &mut Work<'_>) -> Result<Installed, PartFailure>;
+}
+
+/// What an installation left.
+#[derive(Debug, Default)]
+pub(crate) struct Installed {
+    /// Removed with the part.
+    pub(crate) owned: Vec<PathBuf>,
+    /// Must exist, and outlives the part.
+    pub(crate) shared: Vec<PathBuf>,
+    /// URLs of sources without a hash.
+    pub(crate) unpinned: Vec<String>,
+}
+
+impl Installed {
+    pub(crate) fn owning(path: impl Into<PathBuf>) -> Installed {
+        Installed {
+            owned: vec![path.into()],
+            ..Installed::default()
+        }
+    }
+}
+
+/// What constructors know besides options.
+#[derive(Debug)]
+pub(crate) struct World<'w> {
+    /// `buildout:directory`.
+    pub(crate) directory: PathBuf,
+    pub(crate) shared: Option<&'w Path>,
+    pub(crate) path: &'w str,
+    /// None while software is built.
+    pub(crate) instance: Option<&'w InstanceInstall>,
+    pub(crate) records: &'w Records,
+    /// Ports that parts of this partition have or just chose.
+    pub(crate) ports: RefCell<BTreeSet<u16>>,
+}
+
+/// One part with all that the engine needs.
+pub(crate) struct Constructed {
+    pub(crate) recipe: String,
+    pub(crate) signature: String,
+    pub(crate) part: Box<dyn Part>,
+}
+
+/// Constructs recipes for a session and keeps the parts.
+pub(crate) struct RecipeBook<'w> {
+    world: World<'w>,
+    parts: RefCell<BTreeMap<String, Constructed>>,
+}
+
+/// A constructor: reads options, publishes others.
+type Constructor =
+    fn(&Construction<'_>, &mut PartOptions<'_, '_>) -> Result<Box<dyn Part>, RecipeError>;
+
+/// What a constructor is given besides the options.
+pub(crate) struct Construction<'c> {
+    pub(crate) world: &'c World<'c>,
+    pub(crate) name: String,
+    /// Over recipe, options and what they refer to, before the constructor changed anything.
+    pub(crate) signature: Signature,
+}
+
+/// The native recipe of this name.
+fn constructor(recipe: &str) -> Option<Constructor> {
+    Some(match recipe.split(':').next_back()? {
+        _ if recipe == "slapos.recipe.cmmi" => cmmi::construct,
+        _ if recipe == "slapos.recipe.build:download" => download::construct,
+        _ if recipe == "slapos.recipe.build:download-unpacked" => download::construct_unpacked,
+        _ if recipe == "slapos.recipe.build:mkdirectory" => mkdirectory::construct,
+        _ if recipe == "slapos.recipe.template" => template::construct,
+        _ if recipe == "slapos.recipe.template:jinja2" => jinja::construct,
+        _ if recipe == "plone.recipe.command" => command::construct,
+        entry if recipe.starts_with("slapos.cookbook:") => return cookbook(entry),
+        _ => return None,
+    })
+}
+
+fn cookbook(entry: &str) -> Option<Constructor> {
+    Some(match entry {
+        "slapconfiguration" => slapconfiguration::construct,
+        "slapconfiguration.serialised" => slapconfiguration::construct_serialised,
+        "slapconfiguration.jsonschema" => slapconfiguration::construct_jsonschema,
+        "wrapper" => wrapper::construct,
+        "generate.password" => password::construct,
+        "free_port" => free_port::construct,
+        "mkdirectory" => mkdirectory::construct,
+        "symbolic.link" => links::construct,
+        "static.files" => files::construct,
+        "publish" => publish::construct,
+        "publish.serialised" => publish::construct_serialised,
+        "promise.plugin" => promise::construct_plugin,
+        "check_port_listening" => promise::construct_port,
+        "check_url_available" => promise::construct_url,
+        _ => return None,
+    })
+}
+
+impl<'w> RecipeBook<'w> {
+    pub(crate) fn new(world: World<'w>) -> RecipeBook<'w> {
+        RecipeBook {
+            world,
+            parts: RefCell::default(),
+        }
+    }
+
+    /// The parts, when evaluation is over.
+    pub(crate) fn into_parts(self) -> BTreeMap<String, Constructed> {
+        self.parts.into_inner()
+    }
+
+    /// Signatures of everything that a section refers to, but of parts that are only options.
+    fn dependencies(&self, session: &Session<'_>, section: &str) -> Result<Vec<String>, Report> {
+        let mut seen = BTreeSet::from([section.to_owned()]);
+        let mut ahead = session.dependencies(section)?;
+        let mut signatures = Vec::new();
+        while let Some(next) = ahead.pop() {
+            if !seen.insert(next.clone()) {
+                continue;
+            }
+            match self.parts.borrow().get(&next) {
+                Some(one) if one.part.is_only_options() => {}
+                Some(one) => signatures.push(format!("{next}={}", one.signature)),
+                // A section without recipe: its values are in the options, what is behind it is not.
+                None => ahead.extend(session.dependencies(&next)?),
+            }
+        }
+        signatures.sort();
+        Ok(signatures)
+    }
+}
+
+impl Recipes for RecipeBook<'_> {
+    fn construct(&self, recipe: &str, part: &mut PartOptions<'_, '_>) -> Result<(), RecipeError> {
+        let Some(constructor) = constructor(recipe) else {
+            return Err(unknown(recipe));
+        };
+        let name = part.name().to_owned();
+        let options = options::all(part)?;
+        let mut signature = Signature::of(recipe, options);
+        signature.add_all(self.dependencies(part.session(), &name)?);
+        let construction = Construction {
+            world: &self.world,
+            name: name.clone(),
+            signature,
+        };
+        let constructed = constructor(&construction, part)?;
+        let mut signature = construction.signature;
+        // The constructor may have read other sections, and texts that refer to more.
+        signature.add_all(self.dependencies(part.session(), &name)?);
+        signature.add_all(constructed.inputs());
+        let one = Constructed {
+            recipe: recipe.to_owned(),
+            signature: signature.finish(),
+            part: constructed,
+        };
+        self.parts.borrow_mut().insert(name, one);
+        Ok(())
+    }
+}
+
+fn unknown(recipe: &str) -> RecipeError {
+    RecipeError::Refused(format!(
+        "the recipe `{recipe}` is not built in yet; those that are: slapos.recipe.cmmi, \
+         slapos.recipe.build:download, :download-unpacked and :mkdirectory, slapos.recipe.template and \
+         :jinja2, plone.recipe.command, and of slapos.cookbook: slapconfiguration (.serialised, \
+         .jsonschema), wrapper, generate.password, free_port, mkdirectory, symbolic.link, static.files, \
+         publish (.serialised), promise.plugin, check_port_listening, check_url_available"
+    ))
+}

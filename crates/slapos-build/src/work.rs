@@ -1,0 +1,227 @@
+//! What a recipe may use while it installs: sources, a build folder, child processes, a log, progress.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use slapos_cache::{Cache, EnsureError, Found, Source};
+
+use crate::part_log::PartLog;
+use crate::process::{Guard, ShellStep, StepFailure, run_shell};
+use crate::{Cancel, Progress, Step, file, limits};
+
+/// What is the same for all parts of a run.
+pub(crate) struct Site<'s> {
+    pub(crate) cache: Option<&'s Cache>,
+    pub(crate) jobs: u32,
+    pub(crate) cancel: &'s Cancel,
+    pub(crate) guard: &'s Guard,
+    /// Where build folders are.
+    pub(crate) builds: &'s Path,
+    /// `buildout:directory`.
+    pub(crate) directory: &'s Path,
+}
+
+/// One part's installation.
+pub(crate) struct Work<'w> {
+    pub(crate) site: &'w Site<'w>,
+    pub(crate) name: &'w str,
+    pub(crate) log: PartLog,
+    /// Files written, to be synced before the part is recorded.
+    pub(crate) written: Vec<PathBuf>,
+    pub(crate) tell: &'w dyn Fn(Progress),
+    pub(crate) index: usize,
+    pub(crate) total: usize,
+}
+
+/// Why a part could not be installed.
+#[derive(Debug)]
+pub(crate) enum PartFailure {
+    /// One sentence, lower case.
+    Failed(String),
+    MissingTool(String),
+    Cancelled,
+}
+
+impl From<String> for PartFailure {
+    fn from(reason: String) -> PartFailure {
+        PartFailure::Failed(reason)
+    }
+}
+
+impl Work<'_> {
+    /// Tells that a step began, or goes on.
+    pub(crate) fn report(&self, step: Step, since: Instant, bytes: Option<u64>) {
+        (self.tell)(Progress {
+            part: self.name.to_owned(),
+            index: self.index,
+            total: self.total,
+            step,
+            elapsed_ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            bytes,
+        });
+    }
+
+    /// A source, from wherever it is.
+    pub(crate) fn fetch(&mut self, source: &Source) -> Result<Found, PartFailure> {
+        let cache = self.site.cache.ok_or_else(|| {
+            "an instance may not download anything; do it in the software's profile".to_owned()
+        })?;
+        let begun = Instant::now();
+        self.report(Step::Download, begun, None);
+        let mut told = begun;
+        let found = cache.ensure_watched(source, &mut |bytes| {
+            if told.elapsed() >= limits::PROGRESS_PERIOD {
+                told = Instant::now();
+                self.report(Step::Download, begun, Some(bytes));
+            }
+            !self.site.cancel.is_raised()
+        });
+        match found {
+            Ok(found) => {
+                let from = found.origin.as_deref().unwrap_or("the local store");
+                let line = format!("source {} ({}) from {from}\n", source.title(), found.sha256);
+                self.log.add(line.as_bytes());
+                Ok(found)
+            }
+            Err(EnsureError::Stopped { .. }) => Err(PartFailure::Cancelled),
+            Err(error) => Err(PartFailure::Failed(error.to_string())),
+        }
+    }
+
+    /// An empty build folder, `<builds>/<part>`; kept when the part fails.
+    pub(crate) fn fresh_build_folder(&self) -> Result<PathBuf, PartFailure> {
+        let folder = self.site.builds.join(safe_name(self.name));
+        file::remove_tree(&folder)
+            .and_then(|()| fs_err::create_dir_all(&folder))
+            .map_err(|e| format!("making the build folder: {e}"))?;
+        Ok(folder)
+    }
+
+    /// Runs a shell command to its good end.
+    pub(crate) fn run(
+        &mut self,
+        step: Step,
+        command: &str,
+        directory: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), PartFailure> {
+        let begun = Instant::now();
+        self.report(step, begun, None);
+        let shell = ShellStep {
+            command,
+            directory,
+            environment,
+            timeout: limits::STEP_TIMEOUT,
+        };
+        let (site, tell) = (self.site, self.tell);
+        let (name, index, total) = (self.name, self.index, self.total);
+        let mut told = begun;
+        let mut go_on = || {
+            if told.elapsed() >= limits::PROGRESS_PERIOD {
+                told = Instant::now();
+                let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let part = name.to_owned();
+                tell(Progress {
+                    part,
+                    index,
+                    total,
+                    step,
+                    elapsed_ms,
+                    bytes: None,
+                });
+            }
+            !site.cancel.is_raised()
+        };
+        let what = || format!("the step {} failed: `{}`", step.as_str(), brief(command));
+        match run_shell(&shell, &mut self.log, site.guard, &mut go_on) {
+            Ok(()) => Ok(()),
+            Err(StepFailure::Cancelled) => Err(PartFailure::Cancelled),
+            Err(StepFailure::Ended(status)) => {
+                Err(format!("{} ended with {status}", what()).into())
+            }
+            Err(StepFailure::TimedOut(limit)) => {
+                Err(format!("{} was killed after {} s", what(), limit.as_secs()).into())
+            }
+            Err(StepFailure::Start(error)) => {
+                Err(format!("{} could not be started: {error}", what()).into())
+            }
+        }
+    }
+
+    /// Writes a file if it differs, and has it synced before the part counts.
+    pub(crate) fn write(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        mode: u32,
+    ) -> Result<(), PartFailure> {
+        match file::write_if_changed(path, bytes, mode) {
+            Ok(true) => self.written.push(path.to_owned()),
+            Ok(false) => {}
+            Err(error) => return Err(format!("writing {}: {error}", path.display()).into()),
+        }
+        Ok(())
+    }
+
+    /// Makes a folder and its parents.
+    pub(crate) fn make_folder(&mut self, path: &Path) -> Result<(), PartFailure> {
+        if path.is_dir() {
+            return Ok(());
+        }
+        fs_err::create_dir_all(path).map_err(|e| format!("making a folder: {e}"))?;
+        self.written.push(path.to_owned());
+        Ok(())
+    }
+}
+
+/// A failing operation on a path as a sentence.
+pub(crate) fn failing(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> PartFailure {
+    let text = format!("{doing} {}", path.display());
+    move |error| PartFailure::Failed(format!("{text}: {error}"))
+}
+
+/// A part's name as a file name. Profiles may use any character in it.
+pub(crate) fn safe_name(name: &str) -> String {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+');
+    let text: String = name
+        .chars()
+        .map(|c| if is_safe(c) { c } else { '_' })
+        .collect();
+    if text == name && !text.starts_with('.') && !text.is_empty() {
+        return text;
+    }
+    format!(
+        "{}-{}",
+        text.trim_start_matches('.'),
+        &file::sha256(name.as_bytes())[..8]
+    )
+}
+
+/// The beginning of a command, on one line.
+fn brief(command: &str) -> String {
+    let line = command.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(100) {
+        Some((cut, _)) => format!("{} …", &line[..cut]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn safe_name_never_leaves_its_folder() {
+        assert_eq!(safe_name("redis-7.0"), "redis-7.0");
+        for name in ["..", "a/b", ".", "", "a b", "../x"] {
+            let safe = safe_name(name);
+            assert!(
+                !safe.contains('/') && !safe.starts_with('.') && safe.len() >= 8,
+                "{safe}"
+            );
+        }
+        assert_ne!(safe_name("a b"), safe_name("a_b"));
+    }
+}
