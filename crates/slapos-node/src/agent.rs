@@ -10,6 +10,7 @@ mod supervisor;
 mod work;
 
 use crate::act;
+use crate::atomic_file::read_foreign;
 use crate::desire::{Desired, DesiredFile, Verdict, WantedInstance, judge};
 use crate::layout::COMPLETED;
 use crate::limits;
@@ -331,12 +332,12 @@ impl Agent {
 
     fn read_stamp(&mut self, url: &str) {
         let path = self.node.layout.software(url).join(COMPLETED);
-        match fs_err::read(&path) {
-            Ok(text) => {
+        match read_foreign(&path, limits::STAMP_BYTES_MAX) {
+            Ok(Some(text)) => {
                 let text = String::from_utf8_lossy(&text).into_owned();
                 self.stamps.insert(url.to_owned(), text);
             }
-            Err(_) => {
+            Ok(None) | Err(_) => {
                 self.stamps.remove(url);
             }
         }

@@ -5,7 +5,7 @@
 
 use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -75,6 +75,38 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Opens a plain file that somebody else may have put there: never a link, a device or a pipe.
+/// `None` when it is missing.
+pub(crate) fn open_foreign(path: &Path) -> io::Result<Option<fs::File>> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let opened = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path);
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    if file.metadata()?.is_file() {
+        Ok(Some(file))
+    } else {
+        Err(io::Error::other(format!(
+            "{} is not a plain file",
+            path.display()
+        )))
+    }
+}
+
+/// Reads at most `bytes_max` of such a file.
+pub(crate) fn read_foreign(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some(file) = open_foreign(path)? else {
+        return Ok(None);
+    };
+    let mut content = Vec::new();
+    file.take(bytes_max).read_to_end(&mut content)?;
+    Ok(Some(content))
+}
+
 /// Makes a folder and those above it, with `mode` for the new ones.
 pub(crate) fn make_folders(path: &Path, mode: u32) -> io::Result<()> {
     let made = std::fs::DirBuilder::new()
@@ -111,6 +143,21 @@ mod tests {
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert_eq!(read(&path).unwrap(), None);
+    }
+
+    #[test]
+    fn read_foreign_follows_no_link_and_waits_for_no_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "0123456789").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(read_foreign(&file, 4).unwrap().unwrap(), b"0123");
+        assert!(read_foreign(&link, 4).is_err());
+        assert!(read_foreign(&pipe, 4).is_err());
+        assert!(read_foreign(Path::new("/dev/zero"), 4).is_err());
+        assert_eq!(read_foreign(&folder.path().join("no"), 4).unwrap(), None);
     }
 
     #[test]

@@ -125,3 +125,9 @@ pub const LIGHT_STEPS_MAX: usize = 16;
 /// Instances, and releases, in one report: with the longest messages it stays within the largest
 /// body that the master takes.
 pub const REPORT_ITEMS_MAX: usize = 50;
+
+/// A completion mark is one line.
+pub const STAMP_BYTES_MAX: u64 = 4096;
+
+/// How much of a profile is looked at to see whether it changed.
+pub const PROFILE_BYTES_MAX: u64 = 4 << 20;

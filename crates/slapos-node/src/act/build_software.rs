@@ -3,9 +3,11 @@
 //! Where its profile is depends on its URL: `catalog:…` is read from the master once and kept, so
 //! that it can be built with no master; a path is read where it is; `http` is the builder's matter.
 
+use crate::atomic_file::read_foreign;
 use crate::desire::{WantedSoftware, hex};
 use crate::job::{Job, JobOutcome, JobProgress, SoftwareJob};
 use crate::layout::COMPLETED;
+use crate::limits;
 use crate::node::Node;
 use crate::record::{FailureRecord, SoftwareRecord};
 use crate::release::{ReadRelease, locate_profile};
@@ -86,7 +88,7 @@ fn run(
             cache: node.layout.sources(),
             jobs: u32::try_from(cores).unwrap_or(1),
             overrides: Vec::new(),
-            path: crate::limits::PATH.to_owned(),
+            path: limits::PATH.to_owned(),
             origins: Origins::default(),
             cancel: slapos_build::Cancel::default(),
         },
@@ -108,7 +110,8 @@ fn run(
 #[must_use]
 pub fn profile_digest(node: &Node, url: &str) -> String {
     let path = crate::release::local_profile(node, url);
-    match path.and_then(|path| fs_err::read(path).ok()) {
+    let text = path.and_then(|path| read_foreign(&path, limits::PROFILE_BYTES_MAX).ok());
+    match text.flatten() {
         Some(text) => hex(&Sha256::digest(&text)),
         None => String::new(),
     }
