@@ -35,15 +35,9 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Shared {
-    /// The folder that holds everything of this SlapOS [default: /srv/slapos as root, otherwise
-    /// ~/.local/share/slapos].
-    #[arg(
-        long,
-        global = true,
-        env = "SLAPOS_ROOT",
-        value_name = "DIR",
-        hide_env_values = true
-    )]
+    /// The folder that holds everything of this SlapOS [default: SLAPOS_ROOT, else /srv/slapos as
+    /// root, else ~/.local/share/slapos].
+    #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Print JSON instead of text.
     #[arg(long, global = true)]

@@ -13,10 +13,11 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// The folder asked for (clap has already put `SLAPOS_ROOT` in its place), or the default.
+    /// The folder asked for, that of `SLAPOS_ROOT`, or the default.
     pub(crate) fn find(asked: Option<&Path>) -> Result<Self, Failure> {
-        let root = match asked {
-            Some(path) => path.to_owned(),
+        let variable = std::env::var_os("SLAPOS_ROOT").filter(|value| !value.is_empty());
+        let root = match asked.map(Path::to_owned).or(variable.map(PathBuf::from)) {
+            Some(path) => path,
             None => default_root(
                 nix::unistd::geteuid().is_root(),
                 std::env::var_os("XDG_DATA_HOME").map(PathBuf::from),

@@ -6,6 +6,7 @@
 use crate::failure::Failure;
 use crate::limits::LOG_BYTES_MAX;
 use fs_err::File;
+use fs_err::os::unix::fs::OpenOptionsExt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -65,6 +66,7 @@ impl RotatedFile {
                 let file = fs_err::OpenOptions::new()
                     .create(true)
                     .append(true)
+                    .mode(0o600)
                     .open(&self.path)?;
                 self.bytes = file.metadata()?.len();
                 self.file.insert(file)

@@ -135,10 +135,6 @@ fn status(context: &Context) -> Outcome {
             format!("node: {}", status.name),
             format!("agent: {}", runs(status.is_agent_running)),
             format!("supervisor: {}", runs(status.is_supervisor_running)),
-            format!(
-                "reports that wait for the master: {}",
-                status.reports_waiting
-            ),
         ];
         lines.extend(status.software.iter().map(software_line));
         lines.extend(status.instances.iter().map(instance_line));

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     token_file: PathBuf,
     /// File with the master's certificate authority, PEM.
     #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
+    ca_file: PathBuf,
 }
 
 /// Runs it.
@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Outcome {
     let file = ClientFile {
         url: args.url.trim_end_matches('/').to_owned(),
         token_file: real(&args.token_file)?,
-        ca_file: args.ca_file.as_ref().map(real).transpose()?,
+        ca_file: Some(real(&args.ca_file)?),
     };
     // Nothing is written before the master has answered to this very token.
     let me = file.connect()?.me()?;

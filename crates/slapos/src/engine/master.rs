@@ -8,7 +8,7 @@ use crate::folder::Folder;
 use crate::log_file::start_logging;
 use crate::print;
 use crate::system::{SystemClock, SystemRandom};
-use slapos_master::{Database, MasterConfig, Shutdown};
+use slapos_master::{Database, MasterConfig, MasterError, Shutdown};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -26,13 +26,26 @@ pub(crate) fn run_master(folder: &Folder, args: &RunArgs) -> Outcome {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {
             tracing::error!(%error, "the master ended");
-            let failure = Failure::new(error.to_string());
+            let failure = failure_of(&error);
             if is_child {
                 print::json(&ChildLine::of(&failure))?;
                 return Ok(Exit::Failed);
             }
             Err(failure)
         }
+    }
+}
+
+fn failure_of(error: &MasterError) -> Failure {
+    let failure = Failure::new(error.to_string());
+    match error {
+        MasterError::Listen { .. } => {
+            failure.with_hint("choose another address or port with --listen ADDR")
+        }
+        MasterError::Dir { .. } => {
+            failure.with_hint("run as the owner of that folder, or choose another with --root DIR")
+        }
+        _ => failure,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::engine::ChildLine;
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::limits::{RESTART_FORGET, RESTART_MAX, RESTART_MIN};
+use fs_err::os::unix::fs::OpenOptionsExt;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -103,6 +104,7 @@ impl Child {
         let log = fs_err::OpenOptions::new()
             .create(true)
             .append(true)
+            .mode(0o600)
             .open(self.folder.log_dir().join(self.role.log()))
             .map_err(failed)?;
         let process = Command::new(program)
@@ -157,14 +159,14 @@ impl Child {
     /// When it ended: how, as a sentence, and when it is to be started again.
     pub(super) fn notice_end(&mut self, now: Instant) -> Option<String> {
         let status = self.process.as_mut()?.try_wait().ok()??;
-        self.process = None;
-        let pause = self
-            .backoff
-            .next(now.saturating_duration_since(self.started_at));
+        let why = self.process.take().and_then(last_words);
+        let ran = now.saturating_duration_since(self.started_at);
+        let pause = self.backoff.next(ran);
         self.due = Some(now + pause);
         Some(format!(
-            "{} ended ({status}), starting it again in {:.1} s",
+            "{} ended ({}), starting it again in {:.1} s",
             self.role.name(),
+            why.unwrap_or_else(|| status.to_string()),
             pause.as_secs_f32()
         ))
     }
@@ -197,6 +199,21 @@ impl Child {
             }
             std::thread::park_timeout(Duration::from_millis(5));
         }
+    }
+}
+
+/// Why a child that has ended could not go on, when it said so.
+fn last_words(mut process: std::process::Child) -> Option<String> {
+    let output = process.stdout.take()?;
+    let mut ready = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+    // A grandchild may hold the other end open, so there may be nothing and no end of it.
+    if poll(&mut ready, PollTimeout::ZERO) != Ok(1) {
+        return None;
+    }
+    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+    match lines.find_map(|line| serde_json::from_str(&line).ok()) {
+        Some(ChildLine::Failed { message, .. }) => Some(message),
+        _ => None,
     }
 }
 

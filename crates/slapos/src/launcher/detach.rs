@@ -5,6 +5,7 @@ use super::up_file;
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::limits::{DETACH_READY, LOG_BYTES_MAX};
+use fs_err::os::unix::fs::OpenOptionsExt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -58,6 +59,7 @@ fn command(plan: &Plan, log: &Path) -> io::Result<Command> {
     let output = fs_err::OpenOptions::new()
         .create(true)
         .append(true)
+        .mode(0o600)
         .open(log)?
         .into_file();
     let mut command = Command::new(std::env::current_exe()?);

@@ -7,6 +7,7 @@
 use crate::atomic_file;
 use crate::failure::Failure;
 use crate::folder::Folder;
+use fs_err::os::unix::fs::OpenOptionsExt;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,8 @@ impl UpLock {
             .write(true)
             .create(true)
             .truncate(false)
+            // Whoever may read it may lock it, and then no `up` would start.
+            .mode(0o600)
             .open(folder.lock_file())
             .map_err(|error| Failure::new(error.to_string()))?;
         // Whoever asks `is_running` holds it for an instant; that is no other `up`.
