@@ -16,7 +16,7 @@ use crate::layout::COMPLETED;
 use crate::limits;
 use crate::link::Outbox;
 use crate::moment::{Moment, Stopwatch};
-use crate::node::Node;
+use crate::node::{Node, Snapshot};
 use crate::observe::{Observed, ObservedGroup, ObservedPartition, ObservedSoftware};
 use crate::plan::{PartitionStep, Plan, SoftwareStep, plan};
 use crate::promise::{Change, Finding, History, Key, Schedule};
@@ -41,7 +41,7 @@ pub(crate) enum Notice {
     /// The master said what it wants.
     Desired(wire::Desired),
     /// The supervisor's groups; `None` when it does not answer.
-    Groups(Option<Vec<GroupStatus>>),
+    Groups(Option<Snapshot>),
     /// A program of a partition ended, was started, …
     ProgramEvent(String),
     /// Steps of a partition are done.
@@ -100,6 +100,8 @@ pub(crate) struct Agent {
     retries: BTreeMap<String, Moment>,
     holds: BTreeMap<String, Hold>,
     groups: Option<BTreeMap<String, GroupStatus>>,
+    /// Number of the newest snapshot that was taken in.
+    snapshot: u64,
     up_since: BTreeMap<String, (Vec<i32>, Moment)>,
     partition_work: BTreeMap<String, Running>,
     software_work: BTreeMap<String, Running>,
@@ -144,6 +146,7 @@ impl Agent {
             retries: BTreeMap::new(),
             holds: BTreeMap::new(),
             groups: None,
+            snapshot: 0,
             up_since: BTreeMap::new(),
             partition_work: BTreeMap::new(),
             software_work: BTreeMap::new(),
@@ -445,7 +448,13 @@ impl Agent {
         }
     }
 
-    fn take_groups(&mut self, groups: Option<Vec<GroupStatus>>) {
+    fn take_groups(&mut self, snapshot: Option<Snapshot>) {
+        let number = snapshot.as_ref().map(|snapshot| snapshot.number);
+        if number.is_some_and(|number| number < self.snapshot) {
+            return;
+        }
+        self.snapshot = number.unwrap_or(self.snapshot);
+        let groups = snapshot.map(|snapshot| snapshot.groups);
         let groups: Option<BTreeMap<String, GroupStatus>> = groups.map(|groups| {
             groups
                 .into_iter()
@@ -611,8 +620,8 @@ impl Agent {
         if end.is_new_start {
             self.up_since.remove(partition);
         }
-        if let Some(groups) = end.groups {
-            self.take_groups(Some(groups));
+        if let Some(snapshot) = end.groups {
+            self.take_groups(Some(snapshot));
         }
         self.tell_partition(partition);
         if end.is_new_start {

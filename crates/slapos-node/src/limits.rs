@@ -131,3 +131,10 @@ pub const STAMP_BYTES_MAX: u64 = 4096;
 
 /// How much of a profile is looked at to see whether it changed.
 pub const PROFILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Times that a tool is asked that says that the user database is locked: some seconds in all, in
+/// which any other tool is done.
+pub const TOOL_TRIES: u32 = 20;
+
+/// Pause between two of them.
+pub const TOOL_PAUSE: Duration = Duration::from_millis(250);

@@ -8,8 +8,9 @@ use crate::layout::Layout;
 use crate::record::Records;
 use crate::system::{Account, System};
 use slapos_model::{Clock, RandomSource};
+use slapos_supervise::GroupStatus;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The node as its actions see it.
 pub struct Node {
@@ -29,6 +30,18 @@ pub struct Node {
     pub clock: Arc<dyn Clock>,
     /// Where randomness comes from.
     pub random: Arc<dyn RandomSource>,
+    /// Counts [`Snapshot`]s.
+    pub snapshots: Mutex<u64>,
+}
+
+/// The supervisor's groups as they were seen once. They are asked for by several threads, and what
+/// was seen first may arrive last: the number tells.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Higher is newer.
+    pub number: u64,
+    /// The groups.
+    pub groups: Vec<GroupStatus>,
 }
 
 impl std::fmt::Debug for Node {
@@ -52,6 +65,24 @@ impl Node {
             Some(error) => Err(format!("{partition} cannot be used: {error}")),
             None => Ok(made.account.as_ref()),
         }
+    }
+
+    /// Asks the supervisor for all its groups.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn take_snapshot(&self) -> std::io::Result<Snapshot> {
+        // Held while asking, so that the order of numbers is the order of answers.
+        let mut number = self
+            .snapshots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let groups = self.system.list_groups()?;
+        *number += 1;
+        Ok(Snapshot {
+            number: *number,
+            groups,
+        })
     }
 
     /// A random part of a pause: up to `of` more.

@@ -104,6 +104,7 @@ pub(crate) fn build(
         formatted,
         clock,
         random,
+        snapshots: std::sync::Mutex::default(),
     })
 }
 

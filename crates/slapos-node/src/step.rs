@@ -12,7 +12,7 @@ use crate::format::{Formatted, closed_parents, observe_format, plan_format, prob
 use crate::layout::Layout;
 use crate::link::{Outbox, identity};
 use crate::lock::RootLock;
-use crate::node::Node;
+use crate::node::{Node, Snapshot};
 use crate::run::{offer_of, open, strange_content};
 use crate::shutdown::Shutdown;
 use crate::system::System;
@@ -448,6 +448,7 @@ impl Bench {
             formatted: Formatted::assumed(&config.settings),
             clock: Arc::new(NoClock),
             random: Arc::new(NoChance),
+            snapshots: std::sync::Mutex::default(),
             layout,
         };
         let outbox = Arc::new(Outbox::default());
@@ -460,7 +461,9 @@ impl Bench {
             scope: Scope::default(),
         })
         .map_err(NodeError::doing("read the agent's state"))?;
-        agent.handle(Notice::Groups(groups));
+        agent.handle(Notice::Groups(
+            groups.map(|groups| Snapshot { number: 1, groups }),
+        ));
         Ok(agent)
     }
 
@@ -471,7 +474,7 @@ impl Bench {
             // The first notice is about the supervisor, whether it is there or not.
             self.agent.take_in(&self.notices, None);
         } else {
-            let groups = self.node.system.list_groups().ok();
+            let groups = self.node.take_snapshot().ok();
             self.agent.handle(Notice::Groups(groups));
         }
         Ok(())

@@ -76,7 +76,7 @@ pub(crate) fn ensure_supervisor(node: &Node, shutdown: &Shutdown) -> io::Result<
 fn listen(node: &Node, sender: &SyncSender<Notice>, mut events: Subscription) -> io::Result<()> {
     let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
     loop {
-        let groups = node.system.list_groups()?;
+        let groups = node.take_snapshot()?;
         sender.send(Notice::Groups(Some(groups))).map_err(gone)?;
         // Long, since nothing has to be done while nothing happens.
         let mut event = events

@@ -6,7 +6,7 @@
 use super::Notice;
 use crate::act;
 use crate::desire::{WantedInstance, WantedSoftware};
-use crate::node::Node;
+use crate::node::{Node, Snapshot};
 use crate::plan::{PartitionStep, SoftwareStep};
 use crate::promise::check::Place;
 use crate::promise::{Key, check_promise};
@@ -14,7 +14,6 @@ use crate::record::{InstanceRecord, SoftwareRecord};
 use crate::release::ReadRelease;
 use crate::system::Cancel;
 use slapos_build::PromiseSpec;
-use slapos_supervise::GroupStatus;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -33,7 +32,7 @@ pub(crate) struct PartitionEnd {
     /// The record as it is now; `None` when nothing of it changed.
     pub(super) record: Option<InstanceRecord>,
     /// The supervisor's groups after it, when it was asked for something.
-    pub(super) groups: Option<Vec<GroupStatus>>,
+    pub(super) groups: Option<Snapshot>,
     /// What went wrong on this machine.
     pub(super) fault: Option<String>,
     /// Programs were started or changed.
@@ -86,13 +85,13 @@ impl PartitionOrder {
             PartitionStep::Stop => {
                 if let Some(record) = &self.record {
                     act::stop_instance(&self.node, &self.partition, record)?;
-                    end.groups = Some(self.node.system.list_groups()?);
+                    end.groups = Some(self.node.take_snapshot()?);
                 }
             }
             PartitionStep::Supervise { is_wanted } => {
                 if let Some(record) = &self.record {
                     act::supervise_instance(&self.node, &self.partition, record, *is_wanted)?;
-                    end.groups = Some(self.node.system.list_groups()?);
+                    end.groups = Some(self.node.take_snapshot()?);
                     end.is_new_start = *is_wanted;
                 }
                 // The record is kept after the supervisor knows the programs: killed in between,
@@ -103,7 +102,7 @@ impl PartitionOrder {
             }
             PartitionStep::Withdraw => {
                 act::withdraw_instance(&self.node, &self.partition)?;
-                end.groups = Some(self.node.system.list_groups()?);
+                end.groups = Some(self.node.take_snapshot()?);
             }
             PartitionStep::Remove { .. } => {
                 if let Some(record) = &self.record {

@@ -220,7 +220,23 @@ fn processes_of(uid: u32) -> io::Result<Vec<i32>> {
     Ok(found)
 }
 
+/// Runs a tool of the system that changes the user database. Another one that changes it at the
+/// same time makes it refuse for a moment; it is asked again some times.
 fn run_tool(name: &str, arguments: &[&str]) -> io::Result<()> {
+    let pause = crate::Shutdown::new();
+    let mut tries = 1;
+    loop {
+        match run_tool_once(name, arguments) {
+            Err(error) if error.to_string().contains("lock") && tries < limits::TOOL_TRIES => {
+                tries += 1;
+                let _ = pause.wait(limits::TOOL_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+fn run_tool_once(name: &str, arguments: &[&str]) -> io::Result<()> {
     let output = Command::new(name)
         .args(arguments)
         .env_clear()

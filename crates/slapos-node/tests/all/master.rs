@@ -129,6 +129,17 @@ impl Master {
     }
 }
 
+impl Drop for Master {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Ok(known) = self.known.lock()
+        {
+            eprintln!("told: {:#?} {:#?}", known.instances, known.software);
+            eprintln!("offered: {}", known.format);
+        }
+    }
+}
+
 impl Known {
     fn tell(&mut self, kind: &str, data: &Value) {
         let event = json!({"seq": 0, "at": "2026-01-01T00:00:00Z", "kind": kind, "data": data});
