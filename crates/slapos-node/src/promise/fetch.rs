@@ -85,11 +85,12 @@ fn talk(target: &Target, timeout: Duration) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + timeout;
     let mut stream = connect(&target.host, target.port, timeout)?;
     stream.set_write_timeout(Some(timeout))?;
-    write!(
-        stream,
+    // In one piece: a server may answer, and hang up, as soon as it has seen a part.
+    let ask = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: slapos-promise\r\nAccept: */*\r\nConnection: close\r\n\r\n",
         target.path, target.authority
-    )?;
+    );
+    stream.write_all(ask.as_bytes())?;
     let mut text = Vec::new();
     let mut chunk = [0; 16 << 10];
     while u64::try_from(text.len()).unwrap_or(u64::MAX) < FETCH_BYTES_MAX && !is_complete(&text) {
