@@ -9,6 +9,9 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// The same for a foreground `up` with nothing to follow: events tell it, this is for lost ones.
 pub(crate) const IDLE_LOOK: Duration = Duration::from_secs(30);
 
+/// How often a node that is joining is looked for: a first start takes about a second.
+pub(crate) const NODE_LOOK: Duration = Duration::from_millis(50);
+
 /// How long a failure that stood before the request is not held against it: the node needs a
 /// moment to try again.
 pub(crate) const OLD_FAILURE: Duration = Duration::from_secs(5);

@@ -10,15 +10,18 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::Folder;
 use crate::follow::{Teller, Waker, follow};
 use crate::launcher::{supervisor, up_file};
-use crate::limits::{IDLE_LOOK, SUPERVISOR_READY, WAIT_DEFAULT_S};
+use crate::limits::{IDLE_LOOK, NODE_LOOK, SUPERVISOR_READY, WAIT_DEFAULT_S};
 use crate::order::Order;
 use crate::print;
 use serde_json::json;
+use slapos_api::Client;
+use slapos_api::wire::List;
 use slapos_api::wire::instance::InstanceView;
+use slapos_api::wire::node::NodeView;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where to look, and how to show it.
 #[derive(Debug)]
@@ -140,6 +143,7 @@ fn first_object(shown: &Present) -> Result<serde_json::Value, Failure> {
 fn follow_wish(shown: &Present, wish: &Wish) -> Outcome {
     let client = shown.file.connect()?;
     let waker = Waker::new(&client);
+    wait_for_node(&client, &waker);
     let view = ask(&client, &wish.order, &wish.ask)?;
     let mut teller = (!shown.json).then(Teller::new);
     let mut last = String::new();
@@ -154,6 +158,19 @@ fn follow_wish(shown: &Present, wish: &Wish) -> Outcome {
     let (ending, view) = follow(&client, &waker, view, limit, &mut show)?;
     drop(teller);
     end(ending, &view, WAIT_DEFAULT_S)
+}
+
+/// A node that is just joining is waited for, so that nobody reads "there is no node" at every first
+/// start. One that does not come is no error here: the request says what it waits for.
+fn wait_for_node(client: &Client, waker: &Waker) {
+    let deadline = Instant::now() + SUPERVISOR_READY;
+    let has_place = |nodes: List<NodeView>| {
+        let mut nodes = nodes.items.into_iter();
+        nodes.any(|node| node.online && !node.partitions.is_empty())
+    };
+    while !client.list_nodes().is_ok_and(has_place) && Instant::now() < deadline {
+        waker.wait(NODE_LOOK);
+    }
 }
 
 /// One object for each view that differs from the last in more than its times.

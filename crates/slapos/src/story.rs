@@ -106,6 +106,7 @@ fn state_line(view: &InstanceView) -> Line {
             format!("{name}: {}, {promises}", view.state)
         }
         "waiting" if view.partition.is_none() => format!("{name}: ordered, waiting for a place"),
+        "waiting" => format!("{name}: waiting for the node"),
         other => format!("{name}: {other}"),
     };
     Line::Said(match &view.message {

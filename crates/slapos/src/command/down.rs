@@ -42,7 +42,7 @@ pub(crate) fn run(context: &Context) -> Outcome {
             });
         }
         stopped.push(format!(
-            "up (process {}), master and node agent",
+            "up (process {}): services, node agent and master",
             file.up.pid
         ));
     }

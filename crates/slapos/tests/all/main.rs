@@ -10,5 +10,6 @@
 mod program;
 
 mod cli;
+mod life;
 mod reference;
 mod up;

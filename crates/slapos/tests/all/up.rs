@@ -12,7 +12,7 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(60);
 
 /// A running `up`; whatever a test does, nothing stays.
-struct Up<'a> {
+pub(crate) struct Up<'a> {
     world: &'a World,
     process: Child,
     first: Value,
@@ -20,12 +20,12 @@ struct Up<'a> {
 
 impl<'a> Up<'a> {
     /// On a free port, with two partitions.
-    fn start(world: &'a World) -> Self {
+    pub(crate) fn start(world: &'a World) -> Self {
         let first = ["--listen", "127.0.0.1:0", "--partitions", "2"];
         Self::start_with(world, &first)
     }
 
-    fn start_with(world: &'a World, words: &[&str]) -> Self {
+    pub(crate) fn start_with(world: &'a World, words: &[&str]) -> Self {
         let mut process = world
             .command(&[&["up", "--json"], words].concat())
             .stdout(Stdio::piped())
@@ -43,7 +43,7 @@ impl<'a> Up<'a> {
         }
     }
 
-    fn pid(&self, name: &str) -> Pid {
+    pub(crate) fn pid(&self, name: &str) -> Pid {
         let pid = self.first["pids"][name].as_i64().unwrap();
         Pid::from_raw(i32::try_from(pid).unwrap())
     }
@@ -58,13 +58,13 @@ impl Drop for Up<'_> {
     }
 }
 
-fn is_alive(pid: Pid) -> bool {
+pub(crate) fn is_alive(pid: Pid) -> bool {
     let stat = fs_err::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
-fn object(ran: &Ran) -> Value {
+pub(crate) fn object(ran: &Ran) -> Value {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.shown()))
 }
 
