@@ -8,6 +8,7 @@ pub mod app;
 pub mod http;
 pub mod limits;
 pub mod listen;
+pub mod panel;
 pub mod pki;
 pub mod store;
 
@@ -244,5 +245,6 @@ pub async fn router(
         clock,
         random,
     });
-    Ok(http::router(context))
+    let api = http::router(context.clone());
+    Ok(api.clone().merge(panel::router(context, api)))
 }
