@@ -69,8 +69,10 @@ fn sync_each(paths: &[PathBuf]) -> io::Result<()> {
             .chunks(size)
             .map(|chunk| scope.spawn(move || chunk.iter().try_for_each(|path| sync_one(path))))
             .collect();
-        let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
-        joined.map(|result| result.unwrap_or(Ok(()))).collect()
+        let panicked = |_| Err(io::Error::other("a thread that syncs files panicked"));
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap_or_else(panicked))
     })
 }
 

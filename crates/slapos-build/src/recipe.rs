@@ -30,6 +30,7 @@ mod publish;
 mod shared;
 mod slapconfiguration;
 mod template;
+mod userinfo;
 mod wrapper;
 
 /// A constructed part, ready to be installed on any thread.
@@ -140,6 +141,7 @@ fn cookbook(entry: &str) -> Option<Constructor> {
         "mkdirectory" => mkdirectory::construct,
         "symbolic.link" => links::construct,
         "static.files" => files::construct,
+        "userinfo" => userinfo::construct,
         "publish" => publish::construct,
         "publish.serialised" => publish::construct_serialised,
         "promise.plugin" => promise::construct_plugin,
@@ -217,7 +219,7 @@ fn unknown(recipe: &str) -> RecipeError {
         "the recipe `{recipe}` is not built in yet; those that are: slapos.recipe.cmmi, \
          slapos.recipe.build:download, :download-unpacked and :mkdirectory, slapos.recipe.template and \
          :jinja2, plone.recipe.command, and of slapos.cookbook: slapconfiguration (.serialised, \
-         .jsonschema), wrapper, generate.password, free_port, mkdirectory, symbolic.link, static.files, \
+         .jsonschema), wrapper, generate.password, free_port, mkdirectory, symbolic.link, static.files, userinfo, \
          publish (.serialised), promise.plugin, check_port_listening, check_url_available"
     ))
 }

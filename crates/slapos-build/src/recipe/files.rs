@@ -1,7 +1,8 @@
 //! `slapos.cookbook:static.files`: files from a JSON object of path → content, below one folder.
 //!
 //! A recipe of our own: it lets a parameter carry a small static site. Paths are checked, since they come from
-//! whoever ordered the instance; what is no longer listed is removed.
+//! whoever ordered the instance; what is no longer listed is removed. The option `index.html` is the content of that
+//! file where `files` has none.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -25,6 +26,9 @@ pub(super) fn construct(
     let listed: BTreeMap<String, String> = serde_json::from_str(&text)
         .map_err(|e| format!("`files` is not a JSON object of path and content: {e}"))?;
     let mut files = BTreeMap::new();
+    if let Some(index) = part.get("index.html")? {
+        files.insert(folder.join("index.html"), index.into_text());
+    }
     for (path, content) in listed {
         files.insert(folder.join(inside(&path)?), content);
     }
