@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use fs_err as fs;
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::hash::{Hash, HashKind};
 use crate::{Fetched, Origin, OriginMiss, Sink, Source, limits};
@@ -78,7 +79,7 @@ impl DebianOrigin {
             if !is_old(&table_path) {
                 return None;
             }
-            if let Err(error) = self.make_table(suite, &table_path, sink) {
+            if let Err(error) = self.make_table_alone(suite, &table_path, sink) {
                 search
                     .refusals
                     .push(format!("the index of {}: {error}", suite.name));
@@ -156,6 +157,32 @@ impl DebianOrigin {
                 0 => return Ok(()),
                 n => sink.write_all(&chunk[..n]).map_err(|e| e.to_string())?,
             }
+        }
+    }
+
+    /// Two builders that lack the same table would meet in apt's own lock, which does not wait.
+    fn make_table_alone(
+        &self,
+        suite: &Suite,
+        path: &std::path::Path,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), AptError> {
+        let lock = self.dir.join(format!("{}.lock", suite.name));
+        let locked = fs::create_dir_all(&self.dir)
+            .and_then(|()| fs::OpenOptions::new().create(true).append(true).open(&lock))
+            .and_then(|file| {
+                Flock::lock(file.into_file(), FlockArg::LockExclusive)
+                    .map_err(|(_, errno)| errno.into())
+            });
+        let _lock = locked.map_err(|source| AptError::Io {
+            doing: "locking",
+            path: lock,
+            source,
+        })?;
+        match is_old(path) {
+            true => self.make_table(suite, path, sink),
+            // Somebody else made it while this one waited.
+            false => Ok(()),
         }
     }
 
