@@ -26,8 +26,8 @@ use crate::shutdown::Shutdown;
 use crate::system::Cancel;
 use slapos_api::wire::instance::Progress;
 use slapos_api::wire::node as wire;
-use slapos_model::RequestedState;
-use slapos_supervise::GroupStatus;
+use slapos_model::{PromiseState, RequestedState};
+use slapos_supervise::{GroupStatus, ProgramState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -623,11 +623,11 @@ impl Agent {
         if let Some(snapshot) = end.groups {
             self.take_groups(Some(snapshot));
         }
-        self.tell_partition(partition);
         if end.is_new_start {
             let now = self.now();
             self.schedule.restart(partition, now);
         }
+        self.tell_partition(partition);
     }
 
     /// A fault of this machine, such as a full disk: nothing is tried for a moment.
@@ -673,7 +673,7 @@ impl Agent {
             };
             if let Err(error) = order.begin() {
                 let finding = Finding {
-                    state: slapos_model::PromiseState::CheckBroken,
+                    state: PromiseState::CheckBroken,
                     message: format!("the check cannot be started: {error}"),
                     checked_at_us: self.node.clock.now().as_micros(),
                 };
@@ -682,9 +682,28 @@ impl Agent {
         }
     }
 
+    /// While a program is being replaced, the one of before may still answer: that keeps nothing.
+    fn is_being_replaced(&self, partition: &str) -> bool {
+        let group = self
+            .groups
+            .as_ref()
+            .and_then(|groups| groups.get(partition));
+        group.is_some_and(|group| {
+            group
+                .programs
+                .iter()
+                .any(|program| program.state == ProgramState::Stopping)
+        })
+    }
+
     fn note_promise(&mut self, key: &Key, finding: &Finding) {
         let now = self.now();
-        if self.schedule.record(key, finding, now) {
+        let mut finding = finding.clone();
+        if finding.state == PromiseState::Kept && self.is_being_replaced(&key.partition) {
+            finding.state = PromiseState::Pending;
+            "a program is being replaced".clone_into(&mut finding.message);
+        }
+        if self.schedule.record(key, &finding, now) {
             let said = self.schedule.said(&key.partition);
             if let Some(said) = said.iter().find(|said| said.name == key.name) {
                 let change = Change {

@@ -38,8 +38,6 @@ struct Entry {
     is_running: bool,
     /// Set when it was restarted while a check ran: what that check finds is of before.
     is_stale: bool,
-    /// Set when it should be looked at again as soon as the running check is done.
-    is_wanted_soon: bool,
     next_at: Moment,
     started_at: Moment,
     tries: u32,
@@ -92,7 +90,8 @@ impl Schedule {
         self.set(partition, &[], Moment::default());
     }
 
-    /// A partition was started or changed: its promises are tried at once, with a new grace.
+    /// A partition was started or changed: its promises are tried at once, with a new grace. What
+    /// was kept before says nothing of what runs now.
     pub fn restart(&mut self, partition: &str, now: Moment) {
         for (key, entry) in &mut self.checks {
             if key.partition == partition {
@@ -101,11 +100,14 @@ impl Schedule {
                 entry.tries = 0;
                 entry.was_kept = false;
                 entry.is_stale = entry.is_running;
+                entry.state = PromiseState::Pending;
+                entry.message.clear();
             }
         }
     }
 
-    /// Something happened to a program of the partition: its promises are looked at soon.
+    /// Something happened to a program of the partition: its promises are looked at soon. A check
+    /// that is under way may have met the program of before, so what it finds does not count.
     pub fn look_soon(&mut self, partition: &str, now: Moment) {
         for (key, entry) in &mut self.checks {
             if key.partition == partition {
@@ -113,7 +115,7 @@ impl Schedule {
                 entry.next_at = entry.next_at.min(soon);
                 entry.tries = 0;
                 entry.was_kept = false;
-                entry.is_wanted_soon = entry.is_running;
+                entry.is_stale = entry.is_running;
             }
         }
     }
@@ -222,7 +224,6 @@ impl Entry {
             checked_at_us: 0,
             is_running: false,
             is_stale: false,
-            is_wanted_soon: false,
             next_at: now,
             started_at: now,
             tries: 0,
@@ -251,8 +252,7 @@ impl Entry {
     /// that lasts is looked at less and less often, so that a broken service costs nothing.
     fn pause(&mut self) -> Duration {
         let period = Duration::from_secs(u64::from(self.spec.period_s));
-        let soon = std::mem::take(&mut self.is_wanted_soon);
-        if self.was_kept && !soon {
+        if self.was_kept {
             return period;
         }
         let index = usize::try_from(self.tries).unwrap_or(usize::MAX);
@@ -392,6 +392,27 @@ mod tests {
         assert!(!schedule.record(&key("a"), &found(PromiseState::Kept), at(20)));
         assert_eq!(state(&schedule), PromiseState::Pending);
         assert_eq!(schedule.take_due(at(20)).len(), 1);
+    }
+
+    #[test]
+    fn schedule_restart_forgets_what_was_kept_before() {
+        let mut schedule = Schedule::default();
+        schedule.set("p", &[spec("a")], at(0));
+        schedule.take_due(at(0));
+        schedule.record(&key("a"), &found(PromiseState::Kept), at(0));
+        schedule.restart("p", at(10));
+        assert_eq!(state(&schedule), PromiseState::Pending);
+    }
+
+    #[test]
+    fn schedule_check_that_met_the_program_of_before_does_not_count() {
+        let mut schedule = Schedule::default();
+        schedule.set("p", &[spec("a")], at(0));
+        schedule.take_due(at(0));
+        schedule.look_soon("p", at(5));
+        assert!(!schedule.record(&key("a"), &found(PromiseState::Kept), at(6)));
+        assert_eq!(state(&schedule), PromiseState::Pending);
+        assert_eq!(schedule.take_due(at(30)).len(), 1);
     }
 
     #[test]
