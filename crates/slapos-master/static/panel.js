@@ -114,34 +114,50 @@
     attributes(old, fresh);
     const keyed = new Map();
     for (const child of old.children) if (child.id) keyed.set(child.id, child);
+    const wanted = new Set([...fresh.children].map((child) => child.id));
     let cursor = old.firstChild;
     for (const next of [...fresh.childNodes]) {
-      const known = next.id ? keyed.get(next.id) : alike(cursor, next) ? cursor : null;
+      if (blank(next)) continue;
+      const known = next.id ? keyed.get(next.id) : find(cursor, next, wanted);
       if (!known) {
         old.insertBefore(document.importNode(next, true), cursor);
         continue;
       }
-      // What stands before a known child and is not wanted any more goes; it is not moved, since
-      // moving it would take the focus from it.
-      while (cursor && cursor !== known && known.compareDocumentPosition(cursor) & 2) {
-        const gone = cursor;
-        cursor = cursor.nextSibling;
-        gone.remove();
+      // What stands before a known child goes, rather than the child being moved: moving it would
+      // take the focus from it.
+      while (cursor && cursor !== known && known.parentNode === old && isBefore(cursor, known)) {
+        cursor = drop(cursor);
       }
       if (cursor === known) cursor = cursor.nextSibling;
       else old.insertBefore(known, cursor);
       if (known.nodeType === Node.ELEMENT_NODE) morph(known, next);
       else if (known.data !== next.data) known.data = next.data;
     }
-    while (cursor) {
-      const gone = cursor;
-      cursor = cursor.nextSibling;
-      gone.remove();
-    }
+    while (cursor) cursor = drop(cursor);
   }
 
-  function alike(old, fresh) {
-    return old && old.nodeName === fresh.nodeName && !old.id && !fresh.id;
+  // The next child of the same kind, unless one with a name of its own stands before it.
+  function find(cursor, next, wanted) {
+    for (let child = cursor; child; child = child.nextSibling) {
+      if (child.id && wanted.has(child.id)) return null;
+      const isSame = child.nodeName === next.nodeName && child.className === next.className;
+      if (isSame && !child.id && !blank(child)) return child;
+    }
+    return null;
+  }
+
+  function blank(node) {
+    return node.nodeType === Node.TEXT_NODE && !node.data.trim();
+  }
+
+  function isBefore(left, right) {
+    return Boolean(left.compareDocumentPosition(right) & Node.DOCUMENT_POSITION_FOLLOWING);
+  }
+
+  function drop(node) {
+    const next = node.nextSibling;
+    if (!blank(node)) node.remove();
+    return next;
   }
 
   function attributes(old, fresh) {

@@ -278,7 +278,7 @@ fn request_wrong_value_is_said_at_its_field() {
         "what was typed stays"
     );
     assert!(answer.text.contains("value=\"my_db\""));
-    let answer = desk.post("/request/demo", "name=a b&p.policy=random");
+    let answer = desk.post("/request/demo", "name=&p.policy=noeviction");
     assert!(answer.text.contains("id=\"error-name\""), "{}", answer.text);
     let answer = desk.post("/request/demo", "name=ab&p.policy=random");
     assert!(
