@@ -70,7 +70,6 @@ impl Panel {
 }
 
 /// All pages. The face of programs, `api`, is asked for logs only.
-#[must_use]
 pub fn router(context: Context, api: Router) -> Router {
     Router::new()
         .route("/", get(home::show))

@@ -7,6 +7,7 @@ use crate::store::Tx;
 // The one look below `app`: where the log ends now, as the watch stream asks it too.
 use crate::store::event::last_seq;
 use slapos_api::wire::event::Event;
+use slapos_api::wire::instance::InstanceView;
 
 /// An entry of the log, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,19 +24,28 @@ pub(super) struct Line {
     pub(super) href: Option<String>,
 }
 
-/// The newest entries that the caller may see, of one instance or of all.
+/// The newest entries that the caller may see, of one instance and the build of its software, or of
+/// all.
 pub(super) fn newest(
     tx: &mut Tx<'_>,
     caller: &Caller,
-    instance: Option<&str>,
+    about: Option<&InstanceView>,
 ) -> Result<Vec<Line>, AppError> {
     let from = (last_seq(tx)? - EVENTS_LOOKED_AT).max(0);
     let (events, _) = event::list(tx, caller, from)?;
     let of_interest = events
         .iter()
         .rev()
-        .filter(|event| instance.is_none() || event.instance.as_deref() == instance);
+        .filter(|event| about.is_none_or(|view| is_about(event, view)));
     Ok(of_interest.take(EVENTS_SHOWN).map(line).collect())
+}
+
+fn is_about(event: &Event, view: &InstanceView) -> bool {
+    let field = |key: &str| event.data.get(key).and_then(|value| value.as_str());
+    let is_its_build = event.instance.is_none()
+        && field("software") == Some(&view.software.url)
+        && field("node") == view.node.as_deref();
+    event.instance.as_deref() == Some(&view.id) || is_its_build
 }
 
 fn line(event: &Event) -> Line {

@@ -162,14 +162,18 @@ fn build(key: &str, property: &Value, is_required: bool, value: String) -> Field
     } else {
         kind_of(key, property)
     };
-    let default = property.get("default").map(plain);
+    let default = property.get("default").map(|value| match value {
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        other => plain(other),
+    });
     let examples = property.get("examples").and_then(Value::as_array);
     let example = examples.and_then(|list| list.first()).map(plain);
     Field {
         label: text("title").unwrap_or(key).to_owned(),
         description: text("description").unwrap_or_default().to_owned(),
         choices: choices(property, is_required, default.as_deref(), &value),
-        placeholder: example.or(default.clone()).unwrap_or_default(),
+        placeholder: default.clone().or(example).unwrap_or_default(),
         limits: limits(kind, property),
         key: key.to_owned(),
         kind,

@@ -7,6 +7,7 @@ use super::show::{Badge, plain};
 use crate::app::{Proof, node, supply};
 use askama::Template;
 use axum::extract::State;
+use serde_json::Value;
 use slapos_api::wire::node::{NodeView, PartitionView};
 use slapos_api::wire::supply::SupplyView;
 
@@ -65,7 +66,7 @@ fn card(mut node: NodeView, supplies: &[SupplyView]) -> NodeCard {
         facts: node
             .facts
             .iter()
-            .map(|(key, value)| (key.replace('_', " "), plain(value)))
+            .map(|(key, value)| fact(key, value))
             .collect(),
         free: partitions
             .iter()
@@ -75,6 +76,21 @@ fn card(mut node: NodeView, supplies: &[SupplyView]) -> NodeCard {
         supplies: own.cloned().map(supply_line).collect(),
         node,
     }
+}
+
+/// A fact in words: sizes in GiB, a list without its brackets.
+fn fact(key: &str, value: &Value) -> (String, String) {
+    if let (Some(name), Some(bytes)) = (key.strip_suffix("_bytes"), value.as_f64()) {
+        let text = format!("{:.1} GiB", bytes / f64::from(1 << 30));
+        return (name.replace('_', " "), text);
+    }
+    let text = match value {
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        other => plain(other),
+    };
+    (key.replace('_', " "), text)
 }
 
 fn supply_line(supply: SupplyView) -> SupplyLine {
@@ -96,5 +112,24 @@ fn supply_line(supply: SupplyView) -> SupplyLine {
         log: log.filter(|log| !log.is_empty()),
         message,
         supply,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn fact_is_said_in_words() {
+        let said = |key, value| fact(key, &value);
+        let pair = |key: &str, text: &str| (key.to_owned(), text.to_owned());
+        let wanted = pair("memory", "15.6 GiB");
+        assert_eq!(said("memory_bytes", json!(16_777_216_000_u64)), wanted);
+        assert_eq!(
+            said("no_new_privs", json!(true)),
+            pair("no new privs", "yes")
+        );
+        assert_eq!(said("a", json!(["b", 1])), pair("a", "b, 1"));
     }
 }

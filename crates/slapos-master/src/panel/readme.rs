@@ -1,4 +1,4 @@
-//! A README as blocks of text: headings, paragraphs, lists and code, nothing else.
+//! A README as blocks of text: headings, paragraphs, lists, tables and code, nothing else.
 //!
 //! The template writes each block escaped, so that a README can never bring markup of its own into
 //! a page. Inline marks are taken away rather than understood, except for code.
@@ -21,7 +21,9 @@ pub(super) enum Block {
     Text(Vec<Span>),
     /// A list.
     List(Vec<Vec<Span>>),
-    /// Code, or a table: kept in its own columns.
+    /// Rows of cells, the head first.
+    Table(Vec<Vec<Vec<Span>>>),
+    /// Code.
     Code(String),
 }
 
@@ -68,7 +70,9 @@ impl Reader {
         } else if let Some(heading) = heading(line) {
             self.flush();
             self.blocks.push(Block::Heading(heading));
-        } else if bare.starts_with('|') || (line.starts_with("    ") && self.is_between()) {
+        } else if bare.starts_with('|') {
+            self.add_row(bare);
+        } else if line.starts_with("    ") && self.is_between() {
             self.keep_columns(line);
         } else if let Some(item) = item(bare) {
             self.end_paragraph();
@@ -85,8 +89,25 @@ impl Reader {
         self.paragraph.is_empty() && self.items.is_empty()
     }
 
-    fn keep_columns(&mut self, line: &str) {
+    fn add_row(&mut self, line: &str) {
         self.flush();
+        let cells = line.trim_matches('|').split('|').map(str::trim);
+        // The line below the head says how columns stand; all stand left here.
+        if cells
+            .clone()
+            .all(|cell| !cell.is_empty() && cell.trim_matches(['-', ':']).is_empty())
+        {
+            return;
+        }
+        let row = cells.map(spans).collect();
+        if let Some(Block::Table(rows)) = self.blocks.last_mut() {
+            rows.push(row);
+        } else {
+            self.blocks.push(Block::Table(vec![row]));
+        }
+    }
+
+    fn keep_columns(&mut self, line: &str) {
         let line = line.strip_prefix("    ").unwrap_or(line);
         if let Some(Block::Code(text)) = self.blocks.last_mut() {
             text.push('\n');
@@ -135,7 +156,8 @@ fn item(line: &str) -> Option<&str> {
         .or_else(numbered)
 }
 
-fn spans(text: &str) -> Vec<Span> {
+/// A line of text, with what stands between backticks as code.
+pub(super) fn spans(text: &str) -> Vec<Span> {
     let pieces = text.split('`').enumerate();
     pieces
         .map(|(index, piece)| Span {
@@ -184,8 +206,12 @@ mod tests {
     }
 
     #[test]
-    fn readme_table_keeps_its_columns() {
-        let table = "| a | b |\n|---|---|\n| 1 | 2 |";
-        assert_eq!(blocks(table), [Block::Code(table.to_owned())]);
+    fn readme_table_is_rows_of_cells_without_the_line_below_the_head() {
+        let cell = |words: &str| vec![text(words)];
+        let wanted = [Block::Table(vec![
+            vec![cell("a"), cell("b")],
+            vec![cell("1"), cell("2")],
+        ])];
+        assert_eq!(blocks("| a | b |\n|---|:-:|\n| 1 | 2 |"), wanted);
     }
 }

@@ -4,6 +4,7 @@ use super::Panel;
 use super::event::{Line, newest};
 use super::home::{Progress, place, progress, software};
 use super::page::{Frame, Page, render, see};
+use super::readme::{Span, spans};
 use super::show::{Badge, Shown, shown};
 use crate::app::{AppError, Caller, Proof, catalog, instance, why};
 use crate::store::Tx;
@@ -25,7 +26,7 @@ struct ServicePage {
     software: String,
     place: Option<String>,
     summary: String,
-    causes: Vec<Cause>,
+    causes: Vec<CauseLine>,
     connection: Vec<Shown>,
     parameters: Vec<Shown>,
     promises: Vec<PromiseLine>,
@@ -34,6 +35,13 @@ struct ServicePage {
     lines: Vec<Line>,
     catalog_name: Option<String>,
     may_change: bool,
+}
+
+/// A cause; what is to be typed about it stands out.
+struct CauseLine {
+    message: Vec<Span>,
+    hint: Option<Vec<Span>>,
+    log: Option<String>,
 }
 
 /// A promise and how it went.
@@ -72,13 +80,13 @@ fn build(tx: &mut Tx<'_>, caller: &Caller, which: &str) -> Result<ServicePage, A
         software: software(&view),
         place: place(&view),
         summary: why.summary,
-        causes: why.causes,
+        causes: why.causes.into_iter().map(cause_line).collect(),
         connection: connection(&view, entry.as_ref()),
         parameters: parameters(&view),
         promises: promises.into_iter().map(promise_line).collect(),
         processes: processes.into_iter().map(process_line).collect(),
         progress: view.progress.as_ref().map(progress),
-        lines: newest(tx, caller, Some(&view.id))?,
+        lines: newest(tx, caller, Some(&view))?,
         catalog_name: entry.map(|entry| entry.name),
         may_change: row.requester_id == caller.subject_id()
             && caller.require(&row.project_id, Role::Member, "").is_ok(),
@@ -112,6 +120,14 @@ fn connection(view: &InstanceView, entry: Option<&CatalogEntry>) -> Vec<Shown> {
 fn parameters(view: &InstanceView) -> Vec<Shown> {
     let values = view.parameters.iter();
     values.map(|(key, value)| shown(key, value, "")).collect()
+}
+
+fn cause_line(cause: Cause) -> CauseLine {
+    CauseLine {
+        message: spans(&cause.message),
+        hint: cause.hint.as_deref().map(spans),
+        log: cause.log,
+    }
 }
 
 fn promise_line(mut promise: PromiseView) -> PromiseLine {

@@ -1,6 +1,9 @@
 //! The panel in a real Chromium, before a real master and a node that reports: what a person sees
 //! and does. Pictures of every page are left in `target/tmp/panel/`.
 
+// The lint's exception for tests does not reach the functions that tests share.
+#![allow(clippy::unwrap_used)]
+
 mod webdriver;
 mod world;
 
@@ -157,6 +160,7 @@ fn stop_start_destroy(browser: &Browser, node: &Node, world: &World) {
     browser.wait_for("#state", "stopped");
     assert!(is_same_page(browser));
     browser.click("#start");
+    node.wait_asked("my_db", "started");
     node.says_running("my_db", ("kept", "listening"));
     browser.wait_for("#state", "started");
     browser.click("a.danger");

@@ -173,6 +173,14 @@ impl Node {
         )
     }
 
+    /// Waits until a service is asked to be in that state, as a node does before it acts.
+    pub(crate) fn wait_asked(&self, name: &str, state: &str) {
+        let what = format!("{name} to be asked {state}");
+        wait_until(&what, Duration::from_secs(30), || {
+            (self.wanted(name).state == state).then_some(())
+        });
+    }
+
     /// Says how the build of a service's release goes.
     pub(crate) fn says_software(&self, name: &str, report: Value) {
         let url = self.wanted(name).software;
