@@ -657,7 +657,7 @@ fn strangers_see_nothing(world: &World) {
         events.iter().all(|event| event.instance.is_none()),
         "{events:?}"
     );
-    let anonymous = world.with("no such token", |tx, caller| instance::list(tx, caller));
+    let anonymous = world.with("no such token", instance::list);
     assert_eq!(anonymous.unwrap_err().code, ErrorCode::Unauthenticated);
 }
 

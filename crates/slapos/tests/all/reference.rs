@@ -11,7 +11,7 @@ fn reference_in_docs_is_that_of_the_program() {
     assert_eq!(ran.code, Some(0));
     assert!(
         written == ran.stdout,
-        "docs/cli.md is out of date; write it anew with `cargo xtask cli`, or \
+        "docs/cli.md is out of date; write it anew with `cargo xtask generate`, or \
          `slapos internal cli-reference > docs/cli.md`"
     );
 }
