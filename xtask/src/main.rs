@@ -2,7 +2,9 @@
 //!
 //! Never shipped, and never needed to use SlapOS. Start with [`Task`].
 
+mod bench;
 mod command;
+mod drill;
 mod generate;
 mod install;
 mod test;
@@ -35,6 +37,10 @@ enum Task {
     },
     /// Make the generated files again: openapi/v1.json, docs/cli.md.
     Generate,
+    /// Measure, beside the goals and the limits of this machine in the same run.
+    Bench(bench::Arguments),
+    /// Break things at random, and see that nothing acknowledged is lost.
+    Drill(drill::Arguments),
 }
 
 /// What went wrong, as one sentence.
@@ -45,6 +51,8 @@ fn main() -> ExitCode {
         Task::Test { no_install } => test::run(!no_install),
         Task::Tidy { update } => tidy::run(update),
         Task::Generate => generate::run(),
+        Task::Bench(arguments) => bench::run_suite(arguments),
+        Task::Drill(arguments) => drill::run(arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

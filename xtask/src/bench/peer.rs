@@ -1,0 +1,199 @@
+//! The Python side by side, in the same run: supervisord from pip in a private environment.
+//!
+//! The Python master and node (slapos.core) need Python 3.12 and a build of their own; figures of
+//! them were taken elsewhere and are never divided by here.
+
+use super::Bench;
+use super::figure::{Figure, Goal, Spread};
+use super::process::send;
+use super::wait::wait_for;
+use super::world::make_folder;
+use super::{process, supervise};
+use nix::sys::signal::Signal;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const SERVICES: usize = 100;
+const ROUNDS: usize = 3;
+const KILLS: usize = 5;
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// supervisord imports `pkg_resources`, which later setuptools no longer have.
+const PACKAGES: [&str; 2] = ["supervisor==4.3.0", "setuptools<71"];
+
+/// Starts and restarts of 100 services, theirs and ours.
+pub(super) fn measure(bench: &mut Bench) -> Result<(), String> {
+    bench.say(&slapos_core());
+    let dir = make_folder(&bench.place)?;
+    install(dir.path())?;
+    let (start, restart, pss) = run(dir.path())?;
+    let ours = supervise::run(&bench.program, &bench.place, SERVICES)?;
+    let own_start = Spread::of(ours.start_s);
+    let figure = Figure::new(
+        "peer.start_100",
+        "exec of the supervisor until 100 services run",
+        own_start,
+    );
+    bench.report(figure.unit("s").goal(ahead(own_start, start)));
+    let own_restart = Spread::of(ours.kill_ms);
+    let what = "kill -9 of one of 100 services until its successor runs";
+    bench.report(
+        Figure::new("peer.restart_100", what, own_restart).goal(ahead(own_restart, restart)),
+    );
+    let own_pss = Spread::one(ours.pss_kib);
+    let what = "PSS of the supervisor of 100 services";
+    let figure = Figure::new("peer.memory_100", what, own_pss).unit("KiB");
+    bench.report(figure.goal(ahead(own_pss, pss)));
+    Ok(())
+}
+
+fn ahead(own: Spread, theirs: Spread) -> Goal {
+    Goal::Peer {
+        what: "supervisord".to_owned(),
+        ratio: theirs.median / own.median,
+        value: theirs,
+    }
+}
+
+/// Whether slapos.core could run here, as a sentence.
+fn slapos_core() -> String {
+    let newer = ["python3.12", "python3.13", "python3.14"];
+    let found = newer
+        .iter()
+        .find(|name| crate::command::has_program(name))
+        .copied();
+    match found {
+        Some(name) => format!(
+            "slapos.core: {name} is here, but its master and node are not measured by this task"
+        ),
+        None => {
+            "slapos.core: not measured, it needs Python 3.12 or newer, which is not here".to_owned()
+        }
+    }
+}
+
+fn install(dir: &Path) -> Result<(), String> {
+    let quiet = |command: &mut Command| -> Result<(), String> {
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("cannot run {command:?}: {error}"))?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(format!(
+                "{command:?} failed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            )),
+        }
+    };
+    quiet(
+        Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(dir.join("venv")),
+    )?;
+    let pip = dir.join("venv/bin/pip");
+    quiet(
+        Command::new(pip)
+            .args(["install", "--quiet"])
+            .args(PACKAGES),
+    )
+}
+
+/// Seconds to start, milliseconds to restart, KiB.
+fn run(dir: &Path) -> Result<(Spread, Spread, Spread), String> {
+    std::fs::write(dir.join("supervisord.conf"), configuration(dir))
+        .map_err(|error| error.to_string())?;
+    let (mut starts, mut restarts, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let mut peer = Peer::start(dir)?;
+        peer.wait_children(SERVICES)?;
+        starts.push(start.elapsed().as_secs_f64());
+        let pss = process::pss_kib(peer.child.id())?;
+        sizes.push(f64::from(u32::try_from(pss).unwrap_or(u32::MAX)));
+        for _ in 0..KILLS {
+            restarts.push(peer.kill_one()?);
+        }
+    }
+    Ok((Spread::of(starts), Spread::of(restarts), Spread::of(sizes)))
+}
+
+fn configuration(dir: &Path) -> String {
+    let dir = dir.display();
+    let mut text = format!(
+        "[supervisord]\nnodaemon=true\nminfds=4096\nlogfile={dir}/log\npidfile={dir}/pid\n"
+    );
+    for index in 0..SERVICES {
+        text.push_str(&format!(
+            "[program:s{index}]\ncommand=/bin/sleep 1000000\nautorestart=true\nstartsecs=0\n\
+             redirect_stderr=true\nstdout_logfile={dir}/s{index}.log\n"
+        ));
+    }
+    text
+}
+
+struct Peer {
+    child: Child,
+}
+
+impl Peer {
+    fn start(dir: &Path) -> Result<Self, String> {
+        let child = Command::new(dir.join("venv/bin/supervisord"))
+            .arg("-c")
+            .arg(dir.join("supervisord.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("cannot start supervisord: {error}"))?;
+        Ok(Self { child })
+    }
+
+    /// The children that run their program already.
+    fn children(&self) -> BTreeSet<u32> {
+        let pid = self.child.id();
+        let path = format!("/proc/{pid}/task/{pid}/children");
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let is_service = |pid: &u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.starts_with(b"/bin/sleep")
+        };
+        let pids = text.split_whitespace().filter_map(|word| word.parse().ok());
+        pids.filter(is_service).collect()
+    }
+
+    fn wait_children(&self, count: usize) -> Result<BTreeSet<u32>, String> {
+        wait_for(&format!("{count} services of supervisord"), LIMIT, || {
+            let children = self.children();
+            Ok((children.len() == count).then_some(children))
+        })
+    }
+
+    fn kill_one(&mut self) -> Result<f64, String> {
+        let before = self.wait_children(SERVICES)?;
+        let victim = before.first().copied().unwrap_or_default();
+        let start = Instant::now();
+        send(victim, Signal::SIGKILL);
+        wait_for("a successor", LIMIT, || {
+            let children = self.children();
+            Ok((children.difference(&before).count() > 0).then_some(()))
+        })?;
+        Ok(start.elapsed().as_secs_f64() * 1000.0)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        send(self.child.id(), Signal::SIGTERM);
+        let ended = wait_for("supervisord to end", LIMIT, || {
+            Ok(self.child.try_wait().ok().flatten())
+        });
+        if ended.is_err() {
+            // It cannot refuse.
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
