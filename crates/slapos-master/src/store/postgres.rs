@@ -22,6 +22,9 @@ type Queue = Arc<Mutex<Receiver<Box<dyn Job>>>>;
 /// The advisory lock that orders the event log: "slapos" in ASCII.
 const LOG_LOCK: i64 = 0x0073_6c61_706f_7300;
 
+/// The advisory lock of those that take turns.
+const TURN_LOCK: i64 = LOG_LOCK + 1;
+
 /// Connects and starts the threads; they end when the store is dropped.
 pub(super) fn start(
     url: &str,
@@ -101,7 +104,10 @@ impl Worker {
     fn perform(&mut self, mut job: Box<dyn Job>) {
         let mut attempt = 0;
         let outcome = loop {
-            let outcome = self.attempt(job.as_mut());
+            let outcome = match attempt {
+                0 | 1 => self.attempt(job.as_mut()),
+                _ => self.attempt_in_turn(job.as_mut()),
+            };
             let is_retryable = matches!(outcome, Err(StoreError::Serialize(_)));
             attempt += 1;
             if !is_retryable || attempt > SERIALIZE_RETRIES {
@@ -117,11 +123,31 @@ impl Worker {
         job.finish(outcome);
     }
 
-    /// Runs the closure once. `Ok` also when the closure itself said no: it has its own answer.
-    fn attempt(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+    /// Those that failed twice take turns, or a crowd of them would fail each other for ever. The
+    /// lock is the session's and is taken before the transaction begins, whose snapshot would
+    /// otherwise be older than the turn.
+    fn attempt_in_turn(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+        let turn = [Param::Int(TURN_LOCK)];
+        self.connected()?
+            .execute("SELECT pg_advisory_lock($1)", &turn)?;
+        let outcome = self.attempt(job);
+        // A connection that is gone has no lock any more.
+        if let Some(prepared) = self.prepared.as_mut() {
+            prepared.execute("SELECT pg_advisory_unlock($1)", &turn)?;
+        }
+        outcome
+    }
+
+    fn connected(&mut self) -> Result<&mut Prepared, StoreError> {
         if self.prepared.is_none() {
             self.prepared = Some(Prepared::connect(&self.url)?);
         }
+        self.prepared.as_mut().ok_or(StoreError::Closed)
+    }
+
+    /// Runs the closure once. `Ok` also when the closure itself said no: it has its own answer.
+    fn attempt(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+        self.connected()?;
         let Some(prepared) = self.prepared.as_mut() else {
             return Err(StoreError::Closed);
         };

@@ -68,7 +68,12 @@ impl System for Host {
     fn ensure_account(&self, ask: &NewAccount) -> io::Result<Account> {
         if self.find_account(&ask.name)?.is_none() {
             let home = ask.home.to_string_lossy();
-            let mut words = vec!["--system", "--user-group", "--no-create-home"];
+            let mut words = vec!["--system", "--no-create-home"];
+            // A group without its user is what `userdel` leaves of one that had other members.
+            match nix::unistd::Group::from_name(&ask.name)? {
+                Some(_) => words.extend(["--gid", &ask.name]),
+                None => words.push("--user-group"),
+            }
             words.extend(["--home-dir", &home, "--shell", "/bin/sh"]);
             if let Some(group) = &ask.group {
                 words.extend(["--groups", group]);
@@ -265,4 +270,30 @@ fn named(error: io::Error, verb: &str, path: &Path) -> io::Error {
         error.kind(),
         format!("cannot {verb} {}: {error}", path.display()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Needs root, since it makes a user; anybody else cannot have the fault that it is about.
+    #[test]
+    fn account_whose_group_was_left_behind_takes_it() {
+        if !Uid::effective().is_root() {
+            return;
+        }
+        let name = format!("sntgl{}", std::process::id());
+        run_tool("groupadd", &["--system", &name]).unwrap();
+        let host = Host::new(Path::new("/bin/true"), Path::new("/nonexistent"));
+        let ask = NewAccount {
+            name: name.clone(),
+            home: PathBuf::from("/nonexistent"),
+            group: None,
+        };
+        let account = host.ensure_account(&ask);
+        run_tool("userdel", &[&name]).unwrap();
+        // Gone with its user on most systems.
+        drop(run_tool("groupdel", &[&name]));
+        assert_ne!(account.unwrap().uid, 0);
+    }
 }
