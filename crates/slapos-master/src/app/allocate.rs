@@ -110,7 +110,8 @@ fn refuse(
 /// Why a node does not fit a filter: `node` compares name and reference, any other key a fact of
 /// the node.
 fn misfit(candidate: &NodeRow, filter: &serde_json::Map<String, Value>) -> Option<String> {
-    let facts = object(&candidate.facts);
+    // Read only where a fact is asked for: most filters name a node or nothing.
+    let facts = std::cell::LazyCell::new(|| object(&candidate.facts));
     filter.iter().find_map(|(key, wanted)| {
         if key == "node" {
             let is_it = [&candidate.name, &candidate.id]
