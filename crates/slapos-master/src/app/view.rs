@@ -56,6 +56,8 @@ fn message(row: &InstanceRow, state: &str) -> Option<String> {
     let is_build_failure = row.supply_state.as_deref() == Some("failed");
     match state {
         "waiting" if row.partition_id.is_none() => row.wait_reason.clone(),
+        // What failed before no longer matters to somebody who wants it gone.
+        "destroying" | "destroyed" => None,
         "failed" if is_build_failure && row.message.is_none() => row.supply_message.clone(),
         _ => row.message.clone(),
     }

@@ -113,7 +113,7 @@ fn failed(row: &InstanceRow) -> Cause {
     }
     .or(row.message.as_deref())
     .unwrap_or("no message came with the failure");
-    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let (first, rest) = headline(text);
     let (kind, hint) = if is_build {
         (
             "build-failed",
@@ -135,7 +135,19 @@ fn failed(row: &InstanceRow) -> Cause {
     let log = Some(rest.trim_end().to_owned()).filter(|log| !log.is_empty());
     Cause {
         log,
-        ..cause(kind, first.to_owned(), Some(hint))
+        ..cause(kind, first, Some(hint))
+    }
+}
+
+/// The line that says what is wrong, and the rest. A line that only leads to the next one, such as
+/// "reading the profile:", goes together with it.
+fn headline(text: &str) -> (String, &str) {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    match rest.split_once('\n').unwrap_or((rest, "")) {
+        (second, rest) if first.ends_with(':') && !second.is_empty() => {
+            (format!("{first} {}", second.trim()), rest)
+        }
+        _ => (first.to_owned(), rest),
     }
 }
 
@@ -291,6 +303,20 @@ mod tests {
         let why = decide(&row, &[], None);
         assert_eq!(kinds(&why), ["build-failed"]);
         assert_eq!(why.causes[0].log.as_deref(), Some("cc: error: x.c"));
+    }
+
+    #[test]
+    fn headline_that_only_leads_on_takes_the_next_line() {
+        let text = "reading the profile:\nerror: no section\n --> a:1";
+        assert_eq!(
+            headline(text),
+            (
+                "reading the profile: error: no section".to_owned(),
+                " --> a:1"
+            )
+        );
+        assert_eq!(headline("broken\nlog"), ("broken".to_owned(), "log"));
+        assert_eq!(headline("alone:"), ("alone:".to_owned(), ""));
     }
 
     #[test]
