@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 /// # Errors
 /// The store's.
 pub fn allocate(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> {
-    let nodes = node::list(tx, &row.project_id)?;
     let filter = object(&row.filter);
-    for candidate in nodes
+    let candidates = candidates(tx, &row.project_id, &filter)?;
+    for candidate in candidates
         .iter()
         .filter(|candidate| misfit(candidate, &filter).is_none())
     {
@@ -31,6 +31,7 @@ pub fn allocate(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> 
             return place(tx, row);
         }
     }
+    let nodes = node::list(tx, &row.project_id)?;
     let reason = refuse(tx, &nodes, &filter)?;
     if row.wait_reason.as_deref() != Some(&reason) {
         row.wait_reason = Some(reason.clone());
@@ -43,6 +44,20 @@ pub fn allocate(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> 
         ));
     }
     Ok(())
+}
+
+/// The nodes to look at: where a filter names one, the others are not even read.
+fn candidates(
+    tx: &mut Tx<'_>,
+    project_id: &str,
+    filter: &serde_json::Map<String, Value>,
+) -> Result<Vec<NodeRow>, AppError> {
+    match filter.get("node").and_then(Value::as_str) {
+        Some(which) => Ok(node::find_in_project(tx, project_id, which)?
+            .into_iter()
+            .collect()),
+        None => Ok(node::list(tx, project_id)?),
+    }
 }
 
 /// Looks again at the instances of a project that wait, oldest first.

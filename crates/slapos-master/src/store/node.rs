@@ -120,6 +120,23 @@ pub fn list(tx: &mut Tx<'_>, project_id: &str) -> Result<Vec<NodeRow>, StoreErro
     )
 }
 
+/// The node of a project under a name or reference.
+///
+/// # Errors
+/// The database's.
+pub fn find_in_project(
+    tx: &mut Tx<'_>,
+    project_id: &str,
+    which: &str,
+) -> Result<Option<NodeRow>, StoreError> {
+    tx.query_first(
+        "SELECT id, project_id, subject_id, name, key_hash, generation, version, facts, seen_at
+         FROM node WHERE project_id = $1 AND (name = $2 OR id = $2) AND is_disabled = 0",
+        params![project_id, which],
+        read,
+    )
+}
+
 /// Raises the generation of what the node is asked.
 ///
 /// # Errors

@@ -10,7 +10,10 @@ use crate::limits::{COMMIT_BATCH_MAX, READERS};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -265,9 +268,17 @@ pub(super) fn query(
     Ok(())
 }
 
+thread_local! {
+    /// What [`numbered`] made, by the place of the text. Bounded by the queries of the program.
+    static NUMBERED: RefCell<HashMap<(*const u8, usize), Rc<str>>> = RefCell::default();
+}
+
 /// `$1` is a *name* to SQLite and would be numbered by first appearance; `?1` is the number.
-fn numbered(sql: &'static str) -> String {
-    sql.replace('$', "?")
+fn numbered(sql: &'static str) -> Rc<str> {
+    NUMBERED.with_borrow_mut(|known| {
+        let made = known.entry((sql.as_ptr(), sql.len()));
+        Rc::clone(made.or_insert_with(|| sql.replace('$', "?").into()))
+    })
 }
 
 impl ToSql for Param<'_> {
