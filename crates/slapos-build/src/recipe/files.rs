@@ -32,7 +32,54 @@ pub(super) fn construct(
     for (path, content) in listed {
         files.insert(folder.join(inside(&path)?), content);
     }
+    refuse_file_as_folder(&folder, &files)?;
     Ok(Box::new(Files { folder, files }))
+}
+
+/// A path cannot be a file and the folder of another file.
+fn refuse_file_as_folder(
+    folder: &Path,
+    files: &BTreeMap<PathBuf, String>,
+) -> Result<(), RecipeError> {
+    for path in files.keys() {
+        let above = path
+            .ancestors()
+            .skip(1)
+            .take_while(|above| *above != folder);
+        if let Some(file) = above.into_iter().find(|above| files.contains_key(*above)) {
+            return Err(format!(
+                "`files` has both `{}` and `{}`: one path cannot be a file and a folder",
+                shown(file, folder),
+                shown(path, folder)
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+fn shown(path: &Path, folder: &Path) -> String {
+    path.strip_prefix(folder)
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+/// What was a folder may be a file now, and the other way round: what stands in the way is removed.
+fn clear_the_way(folder: &Path, path: &Path) -> std::io::Result<()> {
+    let above = path
+        .ancestors()
+        .skip(1)
+        .take_while(|above| *above != folder);
+    for file in above {
+        if fs_err::symlink_metadata(file).is_ok_and(|facts| !facts.is_dir()) {
+            fs_err::remove_file(file)?;
+        }
+    }
+    if fs_err::symlink_metadata(path).is_ok_and(|facts| facts.is_dir()) {
+        fs_err::remove_dir_all(path)?;
+    }
+    Ok(())
 }
 
 /// The path, if it stays below its folder and is no hidden file of ours.
@@ -53,6 +100,9 @@ impl Part for Files {
     fn install(&self, work: &mut Work<'_>) -> Result<Installed, PartFailure> {
         work.make_folder(&self.folder)?;
         for (path, content) in &self.files {
+            clear_the_way(&self.folder, path).map_err(|error| {
+                PartFailure::from(format!("cannot make room for {}: {error}", path.display()))
+            })?;
             work.write(path, content.as_bytes(), 0o644)?;
         }
         let owned = self.files.keys().cloned().collect();
@@ -66,6 +116,32 @@ impl Part for Files {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_one_path_as_file_and_folder_is_refused() {
+        let folder = Path::new("/srv/site");
+        let files = |paths: &[&str]| {
+            paths
+                .iter()
+                .map(|path| (folder.join(path), String::new()))
+                .collect::<BTreeMap<_, _>>()
+        };
+        assert!(refuse_file_as_folder(folder, &files(&["a/b", "a/c", "d"])).is_ok());
+        assert!(refuse_file_as_folder(folder, &files(&["a", "a/b"])).is_err());
+    }
+
+    #[test]
+    fn clear_the_way_lets_a_file_become_a_folder_and_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (css, inner) = (dir.path().join("css"), dir.path().join("css/a.css"));
+        fs_err::write(&css, "x").unwrap();
+        clear_the_way(dir.path(), &inner).unwrap();
+        assert!(!css.exists());
+        fs_err::create_dir_all(&css).unwrap();
+        fs_err::write(&inner, "x").unwrap();
+        clear_the_way(dir.path(), &css).unwrap();
+        assert!(!css.exists());
+    }
 
     #[test]
     fn inside_takes_only_files_below() {
