@@ -62,7 +62,7 @@ fn slapos_core() -> String {
     let newer = ["python3.12", "python3.13", "python3.14"];
     let found = newer
         .iter()
-        .find(|name| crate::command::has_program(name))
+        .find(|name| crate::command::output(name, &["--version"]).is_ok())
         .copied();
     match found {
         Some(name) => format!(
