@@ -61,7 +61,7 @@ CREATE TABLE partition (
     instance_id TEXT,                       -- until its node said that it is removed
     UNIQUE (node_id, name)
 );
-CREATE INDEX partition_instance ON partition (instance_id);
+CREATE INDEX partition_instance ON partition (instance_id) WHERE instance_id IS NOT NULL;
 CREATE INDEX partition_free ON partition (node_id, ordinal) WHERE instance_id IS NULL AND is_enabled = 1;
 
 CREATE TABLE release (
