@@ -51,7 +51,7 @@ pub(crate) const RESTART_MIN: Duration = Duration::from_millis(100);
 pub(crate) const RESTART_MAX: Duration = Duration::from_secs(30);
 
 /// A child that ran so long counts as well again, and its next pause is short.
-pub(crate) const RESTART_FORGET: Duration = Duration::from_secs(60);
+pub(crate) const RESTART_FORGET: Duration = Duration::from_secs(1);
 
 /// How long the agent has to end by itself: a report that is under way, no more.
 pub(crate) const NODE_STOP: Duration = Duration::from_secs(15);
