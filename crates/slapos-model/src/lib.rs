@@ -6,7 +6,6 @@
 //! store. Start with [`state`] for the life of an instance and [`parameter`] for values that may
 //! be sealed.
 
-pub mod address;
 pub mod id;
 pub mod limits;
 pub mod name;
@@ -17,7 +16,6 @@ pub mod state;
 pub mod suggest;
 pub mod time;
 
-pub use address::Address;
 pub use id::{
     InstanceId, NodeId, ParseIdError, PartitionId, ProjectId, SubjectId, TokenId, fresh_id,
 };

@@ -1,6 +1,6 @@
 //! What can be asked for by name, and what a name, path or URL means.
 
-use super::{AppError, Caller, view};
+use super::{AppError, view};
 use crate::store::Tx;
 use crate::store::catalog::{self, ReleaseRow};
 use include_dir::{Dir, include_dir};
@@ -118,7 +118,7 @@ pub fn find(tx: &mut Tx<'_>, name: &str) -> Result<CatalogEntry, AppError> {
 ///
 /// # Errors
 /// When the master does not hold it.
-pub fn read_files(tx: &mut Tx<'_>, _caller: &Caller, url: &str) -> Result<ReleaseFiles, AppError> {
+pub fn read_files(tx: &mut Tx<'_>, url: &str) -> Result<ReleaseFiles, AppError> {
     let row = catalog::find_by_url(tx, url)?
         .ok_or_else(|| AppError::not_found(format!("release {url} on this master")))?;
     Ok(ReleaseFiles {

@@ -55,8 +55,8 @@ pub(super) async fn read_release(
     Query(query): Query<ReleaseQuery>,
 ) -> Reply {
     let files = context.store.read(move |tx| {
-        let caller = Caller::identify(tx, &proof)?;
-        catalog::read_files(tx, &caller, &query.url)
+        Caller::identify(tx, &proof)?;
+        catalog::read_files(tx, &query.url)
     });
     files.await.map(|files| json(&files))
 }

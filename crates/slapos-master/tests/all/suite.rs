@@ -550,9 +550,7 @@ fn desired_has_what_the_node_needs(world: &World) {
     assert_eq!(desired.software[0].url, "catalog:redis/7.0.15/software.cfg");
     let url = desired.software[0].url.clone();
     let files = world
-        .as_node("local", move |tx, caller| {
-            catalog::read_files(tx, caller, &url)
-        })
+        .as_node("local", move |tx, _| catalog::read_files(tx, &url))
         .unwrap();
     assert!(files.files.contains_key("software.cfg"));
     let process = ProcessReport {
