@@ -147,6 +147,7 @@ fn complete(
         .clone()
         .or_else(|| standing.map(|row| view::object(&row.filter)))
         .unwrap_or_default();
+    allocate::check_filter(&filter)?;
     Ok(Ask {
         name,
         url: release.url,
@@ -163,7 +164,6 @@ fn create(
     project: &Membership,
     ask: &Ask,
 ) -> Result<InstanceView, AppError> {
-    allocate::check_filter(caller, &ask.filter)?;
     let id = InstanceId::fresh(tx.clock(), tx.random()).to_string();
     let release = catalog::find_label(tx, &ask.url)?;
     let mut row = InstanceRow {

@@ -282,6 +282,15 @@ fn request_filter_chooses_node(world: &World) {
         ..redis("arm")
     };
     let message = world.request(ask).unwrap().message.unwrap();
+    // A filter that cannot be compared is refused, of a new service and of one that stands.
+    for name in ["new", "arm"] {
+        let ask = InstanceRequest {
+            filter: filter(json!({"node": ["a"]})),
+            ..redis(name)
+        };
+        let error = world.request(ask).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("filter.node"));
+    }
     assert!(
         message.contains("node a: machine is x86_64, wanted is aarch64"),
         "{message}"
