@@ -130,7 +130,7 @@ fn complete(
     if let Some(schema) = &release.schema {
         schemas.check(&release.url, schema, &parameters)?;
     }
-    let software_type = software_type_of(ask, standing);
+    let software_type = super::state::software_type_of(ask, standing);
     if software_type.len() > 200 || software_type.chars().any(char::is_control) {
         return Err(AppError::invalid(
             "type",
@@ -151,15 +151,6 @@ fn complete(
         filter,
         state,
     })
-}
-
-/// As asked, as it stands, or `default`.
-fn software_type_of(ask: &InstanceRequest, standing: Option<&InstanceRow>) -> String {
-    let stands = standing.map(|row| row.software_type.clone());
-    ask.software_type
-        .clone()
-        .or(stands)
-        .unwrap_or_else(|| "default".to_owned())
 }
 
 fn create(

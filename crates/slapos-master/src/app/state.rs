@@ -45,6 +45,19 @@ pub fn summary(row: &InstanceRow) -> &'static str {
     }
 }
 
+/// As asked, as it stands, or `default`.
+#[must_use]
+pub fn software_type_of(
+    ask: &slapos_api::wire::instance::InstanceRequest,
+    standing: Option<&InstanceRow>,
+) -> String {
+    let stands = standing.map(|row| row.software_type.clone());
+    ask.software_type
+        .clone()
+        .or(stands)
+        .unwrap_or_else(|| "default".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
