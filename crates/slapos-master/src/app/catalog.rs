@@ -45,6 +45,24 @@ pub fn resolve(tx: &mut Tx<'_>, software: &str) -> Result<Resolved, AppError> {
     find_entry(tx, software).map(from)
 }
 
+/// What the old wire means: a release's address as it is written, whatever its form. Only what is
+/// in the catalogue by its identity has a schema.
+///
+/// # Errors
+/// When it cannot be an address.
+pub fn resolve_address(tx: &mut Tx<'_>, address: &str) -> Result<Resolved, AppError> {
+    if address.is_empty() {
+        return Err(AppError::invalid("software", "a release's address is empty"));
+    }
+    match catalog::find_by_url(tx, address)? {
+        Some(row) => Ok(Resolved {
+            url: row.url,
+            schema: Some(row.schema),
+        }),
+        None => check_elsewhere(address),
+    }
+}
+
 fn check_elsewhere(software: &str) -> Result<Resolved, AppError> {
     if software.len() > 2000 || software.chars().any(|c| c.is_control() || c == ' ') {
         return Err(AppError::invalid(
