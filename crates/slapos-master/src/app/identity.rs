@@ -5,10 +5,13 @@
 
 use super::caller::Act;
 use super::requester::ensure_subject;
-use super::{AppError, Caller};
+use super::node::record;
+use super::{AppError, Caller, event};
 use crate::store::certificate::{self, CertificateRow};
 use crate::store::instance::InstanceRow;
-use crate::store::{Tx, node};
+use crate::store::node::{self, NodeRow};
+use crate::store::Tx;
+use slapos_model::Role;
 
 /// A certificate with its key, as the old wire hands them out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +93,21 @@ pub fn find_instance(
 /// A new key of a node takes the place of the one of before.
 ///
 /// # Errors
-/// When the caller is not that node.
+/// When the caller is neither that node nor an operator of its project.
 pub fn replace_node_key(
     tx: &mut Tx<'_>,
     caller: &Caller,
+    row: &NodeRow,
     key_hash: &str,
 ) -> Result<(), AppError> {
-    let node_id = caller.require_node()?;
-    Ok(node::set_key(tx, node_id, key_hash)?)
+    match caller {
+        Caller::Node { id, .. } if *id == row.id => {}
+        Caller::Node { .. } | Caller::Instance { .. } => {
+            return Err(AppError::not_found("such node"));
+        }
+        Caller::Person { .. } => caller.require(&row.project_id, Role::Operator, "such node")?,
+    }
+    node::set_key(tx, &row.id, key_hash)?;
+    record(tx, row, event::NODE_REGISTERED, Some(caller.subject_id()));
+    Ok(())
 }

@@ -72,7 +72,8 @@ pub fn register(
     Ok(row)
 }
 
-fn record(tx: &mut Tx<'_>, row: &NodeRow, kind: &str, subject_id: Option<&str>) {
+/// An entry about a node.
+pub(super) fn record(tx: &mut Tx<'_>, row: &NodeRow, kind: &str, subject_id: Option<&str>) {
     tx.record(EventRow {
         kind: kind.to_owned(),
         project_id: Some(row.project_id.clone()),

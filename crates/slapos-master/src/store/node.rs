@@ -188,18 +188,7 @@ pub fn list_partitions(tx: &mut Tx<'_>, node_id: &str) -> Result<Vec<PartitionRo
          FROM partition LEFT JOIN instance ON instance.id = partition.instance_id
          WHERE partition.node_id = $1 ORDER BY partition.ordinal",
         params![node_id],
-        |row| {
-            Ok(PartitionRow {
-                id: row.text(0)?,
-                name: row.text(1)?,
-                addresses: row.text(2)?,
-                is_enabled: row.int(3)? != 0,
-                instance_id: row.opt_text(4)?,
-                instance_name: row.opt_text(5)?,
-                instance_state: row.opt_text(6)?,
-                networks: row.text(7)?,
-            })
-        },
+        read_partition,
     )
 }
 
@@ -301,4 +290,36 @@ pub fn set_key(tx: &mut Tx<'_>, id: &str, key_hash: &str) -> Result<(), StoreErr
         params![key_hash, id],
     )
     .map(drop)
+}
+
+/// The partition of a node under a name, with what is in it.
+///
+/// # Errors
+/// The database's.
+pub fn find_partition(
+    tx: &mut Tx<'_>,
+    node_id: &str,
+    name: &str,
+) -> Result<Option<PartitionRow>, StoreError> {
+    tx.query_first(
+        "SELECT partition.id, partition.name, partition.addresses, partition.is_enabled,
+                partition.instance_id, instance.name, instance.requested_state, partition.networks
+         FROM partition LEFT JOIN instance ON instance.id = partition.instance_id
+         WHERE partition.node_id = $1 AND partition.name = $2",
+        params![node_id, name],
+        read_partition,
+    )
+}
+
+fn read_partition(row: &Row<'_>) -> Result<PartitionRow, StoreError> {
+    Ok(PartitionRow {
+        id: row.text(0)?,
+        name: row.text(1)?,
+        addresses: row.text(2)?,
+        is_enabled: row.int(3)? != 0,
+        instance_id: row.opt_text(4)?,
+        instance_name: row.opt_text(5)?,
+        instance_state: row.opt_text(6)?,
+        networks: row.text(7)?,
+    })
 }

@@ -35,6 +35,26 @@ pub fn list_shares(tx: &mut Tx<'_>, host_id: &str) -> Result<Vec<InstanceRow>, S
     )
 }
 
+/// The living shares of all hosts on a node, oldest first.
+///
+/// # Errors
+/// The database's.
+pub fn list_shares_on_node(
+    tx: &mut Tx<'_>,
+    node_id: &str,
+) -> Result<Vec<InstanceRow>, StoreError> {
+    tx.query(
+        select_instance!(
+            "instance.host_id IN (SELECT host.id FROM instance AS host
+                 WHERE host.node_id = $1 AND host.destroyed_at IS NULL)
+             AND instance.destroyed_at IS NULL
+             ORDER BY instance.created_at, instance.id"
+        ),
+        params![node_id],
+        read,
+    )
+}
+
 /// The living instances of a project that run a release, oldest first: who may host a share.
 ///
 /// # Errors

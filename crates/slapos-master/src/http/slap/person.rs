@@ -1,0 +1,74 @@
+//! Calls of persons, and those that need no subject: where things are, which releases there are.
+
+use super::answer::{Refusal, marshal, words};
+use super::form::Form;
+use super::{Face, Reply};
+use crate::app::{AppError, Proof, catalog};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use slapos_api::slap::Value;
+use std::sync::Arc;
+
+/// `GET getRunId`: of a proxy only; another value means another start.
+pub(super) async fn run_id(State(face): State<Face>) -> Reply {
+    let proxy = face.dialect.proxy();
+    let run_id = proxy.map(|proxy| words(&proxy.run_id));
+    run_id.ok_or_else(|| {
+        let text = "only a proxy has a run id".to_owned();
+        Refusal::Status(StatusCode::NOT_FOUND, text)
+    })
+}
+
+/// `GET getHateoasUrl`.
+pub(super) async fn hateoas_url(headers: HeaderMap, extensions: axum::http::Extensions) -> Reply {
+    Ok(words(&format!("{}/hateoas/", base_url(&headers, &extensions)?)))
+}
+
+/// How this master was reached: the host that was asked for, by the kind of connection. Forwarding
+/// headers are believed of nobody, since no front is known to be trusted.
+pub(in crate::http) fn base_url(
+    headers: &HeaderMap,
+    extensions: &axum::http::Extensions,
+) -> Result<String, Refusal> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let is_host = |host: &&str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']' | '_');
+        !host.is_empty() && host.chars().all(is_plain)
+    };
+    let host = host
+        .filter(is_host)
+        .ok_or_else(|| Refusal::bad("the header Host is missing or no host"))?;
+    let connection = extensions.get::<crate::http::auth::Connection>();
+    let is_tls = connection.is_some_and(|connection| connection.is_tls);
+    let scheme = if is_tls { "https" } else { "http" };
+    Ok(format!("{scheme}://{host}"))
+}
+
+/// `GET getSoftwareReleaseListFromSoftwareProduct`.
+pub(super) async fn list_releases(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
+    let product = form.find("software_product_reference").map(str::to_owned);
+    let product = match (product, form.find("software_release_url")) {
+        (Some(product), None) => product,
+        (None, None) => return Err(Refusal::bad("name a `software_product_reference`")),
+        (_, Some(_)) => {
+            return Err(Refusal::bad(
+                "releases are listed by `software_product_reference` alone",
+            ));
+        }
+    };
+    let dialect = Arc::clone(&face.dialect);
+    let reading = face.context.store.read(move |tx| {
+        dialect.caller(tx, &proof)?;
+        if let Some(proxy) = dialect.proxy() {
+            return Ok(proxy.products.get(&product).cloned());
+        }
+        match catalog::resolve(tx, &product) {
+            Ok(release) => Ok(Some(release.url)),
+            Err(error) if error.code == slapos_api::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    });
+    let found: Result<Option<String>, AppError> = reading.await;
+    let list = found?.into_iter().map(Value::text);
+    marshal(&Value::List(list.collect()))
+}
