@@ -52,7 +52,10 @@ pub fn resolve(tx: &mut Tx<'_>, software: &str) -> Result<Resolved, AppError> {
 /// When it cannot be an address.
 pub fn resolve_address(tx: &mut Tx<'_>, address: &str) -> Result<Resolved, AppError> {
     if address.is_empty() {
-        return Err(AppError::invalid("software", "a release's address is empty"));
+        return Err(AppError::invalid(
+            "software",
+            "a release's address is empty",
+        ));
     }
     match catalog::find_by_url(tx, address)? {
         Some(row) => Ok(Resolved {

@@ -4,13 +4,13 @@
 //! with [`keep_person`].
 
 use super::caller::Act;
-use super::requester::ensure_subject;
 use super::node::record;
+use super::requester::ensure_subject;
 use super::{AppError, Caller, event};
+use crate::store::Tx;
 use crate::store::certificate::{self, CertificateRow};
 use crate::store::instance::InstanceRow;
 use crate::store::node::{self, NodeRow};
-use crate::store::Tx;
 use slapos_model::Role;
 
 /// A certificate with its key, as the old wire hands them out.

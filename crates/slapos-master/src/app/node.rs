@@ -211,19 +211,17 @@ fn networks_at(networks: &[String], index: usize) -> &str {
     networks.get(index).map_or(NO_NETWORKS, String::as_str)
 }
 
-fn is_same_offer(
-    known: &[PartitionRow],
-    offered: &[PartitionOffer],
-    networks: &[String],
-) -> bool {
+fn is_same_offer(known: &[PartitionRow], offered: &[PartitionOffer], networks: &[String]) -> bool {
     let enabled: Vec<_> = known.iter().filter(|row| row.is_enabled).collect();
     enabled.len() == offered.len()
-        && (0..).zip(enabled.iter().zip(offered)).all(|(index, (row, offer))| {
-            row.name == offer.name
-                && row.networks == networks_at(networks, index)
-                && serde_json::from_str(&row.addresses)
-                    .is_ok_and(|known: Vec<String>| known == offer.addresses)
-        })
+        && (0..)
+            .zip(enabled.iter().zip(offered))
+            .all(|(index, (row, offer))| {
+                row.name == offer.name
+                    && row.networks == networks_at(networks, index)
+                    && serde_json::from_str(&row.addresses)
+                        .is_ok_and(|known: Vec<String>| known == offer.addresses)
+            })
 }
 
 fn write_partitions(

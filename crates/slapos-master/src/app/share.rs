@@ -50,7 +50,10 @@ fn fits(host: &InstanceRow, share: &InstanceRow) -> bool {
             .is_none_or(|wanted| own.contains(&Some(wanted)))
     };
     host.software_type == share.software_type
-        && is_wanted("node", &[host.node_id.as_deref(), host.node_name.as_deref()])
+        && is_wanted(
+            "node",
+            &[host.node_id.as_deref(), host.node_name.as_deref()],
+        )
         && is_wanted(allocate::HOST_KEY, &[Some(&host.id)])
 }
 

@@ -64,11 +64,7 @@ pub fn publish(
     Ok(true)
 }
 
-fn require_publisher(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    row: &InstanceRow,
-) -> Result<(), AppError> {
+fn require_publisher(tx: &mut Tx<'_>, caller: &Caller, row: &InstanceRow) -> Result<(), AppError> {
     match &row.host_id {
         Some(host_id) if row.is_shared => {
             let host = instance::find(tx, host_id)?;

@@ -5,23 +5,24 @@
 //! "Computer" and "slave" are words of this wire and stay here. Start with [`router`].
 
 mod answer;
-mod certificate;
-mod computer;
+pub(super) mod certificate;
+pub(super) mod computer;
 mod dialect;
 mod document;
-mod format;
-mod form;
-mod frontend;
+pub(super) mod form;
+pub(super) mod format;
+pub(super) mod frontend;
 pub(super) mod instance;
-mod partition;
-mod person;
+pub(super) mod partition;
+pub(super) mod person;
 pub(super) mod request;
-mod who;
+pub(super) mod who;
 
+pub use computer::ensure_node;
 pub use dialect::{Dialect, ProxyDialect};
 
 use super::Context;
-use answer::Refusal;
+pub(super) use answer::Refusal;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;

@@ -39,10 +39,7 @@ pub fn list_shares(tx: &mut Tx<'_>, host_id: &str) -> Result<Vec<InstanceRow>, S
 ///
 /// # Errors
 /// The database's.
-pub fn list_shares_on_node(
-    tx: &mut Tx<'_>,
-    node_id: &str,
-) -> Result<Vec<InstanceRow>, StoreError> {
+pub fn list_shares_on_node(tx: &mut Tx<'_>, node_id: &str) -> Result<Vec<InstanceRow>, StoreError> {
     tx.query(
         select_instance!(
             "instance.host_id IN (SELECT host.id FROM instance AS host
@@ -112,6 +109,32 @@ pub fn find_root(
              ORDER BY instance.is_shared, instance.created_at"
         ),
         params![project_id, name],
+        read,
+    )
+}
+
+/// The living instance or share of a project under (name of its root, its own); a root itself under
+/// an empty name of its root.
+///
+/// # Errors
+/// The database's.
+pub fn find_named(
+    tx: &mut Tx<'_>,
+    project_id: &str,
+    (root_name, name): (&str, &str),
+    is_shared: bool,
+) -> Result<Option<InstanceRow>, StoreError> {
+    tx.query_first(
+        select_instance!(
+            "instance.project_id = $1 AND instance.name = $2 AND instance.is_shared = $3
+             AND instance.destroyed_at IS NULL AND (
+                 ($4 = '' AND instance.root_id = instance.id)
+                 OR instance.root_id <> instance.id AND EXISTS (
+                     SELECT 1 FROM instance AS root
+                     WHERE root.id = instance.root_id AND root.name = $4))
+             ORDER BY instance.created_at"
+        ),
+        params![project_id, name, is_shared, root_name],
         read,
     )
 }

@@ -27,11 +27,7 @@ pub fn insert(
 ///
 /// # Errors
 /// The database's.
-pub fn list_of_node(
-    tx: &mut Tx<'_>,
-    node_id: &str,
-    limit: i64,
-) -> Result<Vec<String>, StoreError> {
+pub fn list_of_node(tx: &mut Tx<'_>, node_id: &str, limit: i64) -> Result<Vec<String>, StoreError> {
     tx.query(
         "SELECT document FROM usage_report WHERE node_id = $1 ORDER BY at, id LIMIT $2",
         params![node_id, limit],

@@ -34,7 +34,9 @@ impl From<crate::store::StoreError> for Refusal {
 impl From<SlapError> for Refusal {
     fn from(error: SlapError) -> Self {
         match error {
-            SlapError::TooLarge(_) => Self::Status(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
+            SlapError::TooLarge(_) => {
+                Self::Status(StatusCode::PAYLOAD_TOO_LARGE, error.to_string())
+            }
             other => Self::bad(other.to_string()),
         }
     }

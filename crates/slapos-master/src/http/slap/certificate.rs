@@ -27,7 +27,11 @@ impl Face {
         let today = (self.context.today)(self.context.clock.as_ref());
         let made = self.context.pki.issue_client(name, today);
         made.map_err(|error| {
-            AppError::new(ErrorCode::Internal, format!("cannot make a certificate: {error}")).into()
+            AppError::new(
+                ErrorCode::Internal,
+                format!("cannot make a certificate: {error}"),
+            )
+            .into()
         })
     }
 
@@ -44,7 +48,10 @@ fn with_text(name: &str, pem: &str) -> String {
 }
 
 fn pair(certificate: &str, key: &str) -> Value {
-    Value::dict([("certificate", Value::text(certificate)), ("key", Value::text(key))])
+    Value::dict([
+        ("certificate", Value::text(certificate)),
+        ("key", Value::text(key)),
+    ])
 }
 
 /// `GET getComputerPartitionCertificate`: nothing on a proxy, which asks for none.
@@ -106,7 +113,11 @@ pub(in crate::http) async fn ensure_of_instance(
 /// `POST Person_getCertificate`.
 pub(super) async fn read_person(State(face): State<Face>, headers: HeaderMap) -> Reply {
     let proof = token_of(&headers);
-    let serial = fresh_id("", face.context.clock.as_ref(), face.context.random.as_ref());
+    let serial = fresh_id(
+        "",
+        face.context.clock.as_ref(),
+        face.context.random.as_ref(),
+    );
     let issued = face.issue(&format!("PERSON-{serial}"))?;
     let (kept, proof) = (issued.clone(), Arc::new(proof));
     let writing = face.context.store.write(move |tx| {
@@ -115,7 +126,9 @@ pub(super) async fn read_person(State(face): State<Face>, headers: HeaderMap) ->
     });
     let done: Result<(), AppError> = writing.await;
     done.map_err(denied)?;
-    Ok(json(&json!({"certificate": issued.pem, "key": issued.key_pem})))
+    Ok(json(
+        &json!({"certificate": issued.pem, "key": issued.key_pem}),
+    ))
 }
 
 /// `POST Person_requestComputer`: a node joins.
@@ -145,7 +158,9 @@ async fn join(face: &Face, proof: Proof, title: String) -> Result<(String, Issue
     });
     let row = writing.await.map_err(|error: AppError| match error.code {
         // The words that old clients look for.
-        ErrorCode::Conflict => AppError::conflict(format!("Certificate still active. {error}")).into(),
+        ErrorCode::Conflict => {
+            AppError::conflict(format!("Certificate still active. {error}")).into()
+        }
         _ => denied(error),
     })?;
     let today = (face.context.today)(face.context.clock.as_ref());
@@ -165,7 +180,9 @@ fn denied(error: AppError) -> Refusal {
 }
 
 fn token_of(headers: &HeaderMap) -> Proof {
-    let token = headers.get("x-access-token").and_then(|token| token.to_str().ok());
+    let token = headers
+        .get("x-access-token")
+        .and_then(|token| token.to_str().ok());
     token.map_or(Proof::None, |token| Proof::of_token(token.trim()))
 }
 
@@ -185,11 +202,7 @@ fn not_here() -> Refusal {
 }
 
 /// `POST generateComputerCertificate`: a new key takes the place of that of before.
-pub(super) async fn generate_computer(
-    State(face): State<Face>,
-    proof: Proof,
-    form: Form,
-) -> Reply {
+pub(super) async fn generate_computer(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
     let computer = form.require("computer_id")?.to_owned();
     if face.is_proxy() {
         return Err(not_here());
@@ -237,7 +250,11 @@ pub(in crate::http) async fn revoke_key(
     proof: Proof,
     computer: String,
 ) -> Result<(), Refusal> {
-    let nobody = fresh_id("revoked:", face.context.clock.as_ref(), face.context.random.as_ref());
+    let nobody = fresh_id(
+        "revoked:",
+        face.context.clock.as_ref(),
+        face.context.random.as_ref(),
+    );
     let dialect = Arc::clone(&face.dialect);
     let writing = face.context.store.write(move |tx| {
         let (caller, row) = dialect.on_node(tx, &proof, &computer)?;

@@ -36,9 +36,17 @@ fn write_computer(tx: &mut Tx<'_>, dialect: &Dialect, row: &NodeRow) -> Result<V
     let mut busy = load_instances(tx, row)?;
     let mut partitions = Vec::new();
     for partition in node::list_partitions(tx, &row.id)? {
-        let shown = partition.instance_id.as_ref().and_then(|id| busy.remove(id));
+        let shown = partition
+            .instance_id
+            .as_ref()
+            .and_then(|id| busy.remove(id));
         if partition.is_enabled || shown.is_some() {
-            partitions.push(document::partition(dialect, row, &partition, shown.as_ref()));
+            partitions.push(document::partition(
+                dialect,
+                row,
+                &partition,
+                shown.as_ref(),
+            ));
         }
     }
     Ok(document::computer(computer, releases.collect(), partitions))
@@ -54,7 +62,11 @@ fn load_instances(tx: &mut Tx<'_>, row: &NodeRow) -> Result<HashMap<String, Show
     let rows = instance::list_of_node(tx, &row.id)?;
     let shares = trees::list_shares_on_node(tx, &row.id)?;
     let mut names: HashMap<String, String> = HashMap::new();
-    for known in rows.iter().chain(&shares).filter(|row| row.root_id == row.id) {
+    for known in rows
+        .iter()
+        .chain(&shares)
+        .filter(|row| row.root_id == row.id)
+    {
         names.insert(known.id.clone(), known.name.clone());
     }
     let mut of_host: HashMap<String, Vec<(instance::InstanceRow, String)>> = HashMap::new();
@@ -151,16 +163,21 @@ pub(in crate::http) async fn keep_offer(
 }
 
 /// A node of a proxy, known by its name: nobody proves a key there, so none can ever match it.
-pub(in crate::http) fn ensure_node(
-    tx: &mut Tx<'_>,
-    dialect: &Dialect,
-    name: &str,
-) -> Result<(), AppError> {
+///
+/// # Errors
+/// When it is no name.
+pub fn ensure_node(tx: &mut Tx<'_>, dialect: &Dialect, name: &str) -> Result<(), AppError> {
     let owner = dialect.caller(tx, &Proof::None)?;
     let project = owner.roles().first().map(|held| held.project_id.clone());
     let project = project.ok_or_else(|| AppError::not_found("project"))?;
     if node::find_in_project(tx, &project, name)?.is_none() {
-        rules::register(tx, &owner, Some(&project), name, &format!("loopback:{name}"))?;
+        rules::register(
+            tx,
+            &owner,
+            Some(&project),
+            name,
+            &format!("loopback:{name}"),
+        )?;
     }
     Ok(())
 }
@@ -251,9 +268,7 @@ pub(in crate::http) async fn order(
     let writing = face.context.store.write(move |tx| {
         let caller = dialect.caller(tx, &proof)?;
         let resolve = dialect.resolve();
-        supplies::set_resolved(tx, &caller, &ask, |tx| {
-            Ok(resolve(tx, &ask.software)?.url)
-        })?;
+        supplies::set_resolved(tx, &caller, &ask, |tx| Ok(resolve(tx, &ask.software)?.url))?;
         Ok(())
     });
     let done: Result<(), AppError> = writing.await;
@@ -321,11 +336,7 @@ pub(in crate::http) async fn report_release(
 }
 
 /// `GET getSoftwareInstallationStatus`.
-pub(super) async fn read_installation(
-    State(face): State<Face>,
-    proof: Proof,
-    form: Form,
-) -> Reply {
+pub(super) async fn read_installation(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
     let url = form.require("url")?.to_owned();
     let computer = form.require("computer_id")?.to_owned();
     let dialect = Arc::clone(&face.dialect);
@@ -352,7 +363,9 @@ pub(super) async fn read_installation(
 
 fn require_reader(caller: &Caller) -> Result<(), AppError> {
     match caller {
-        Caller::Instance { .. } => Err(AppError::forbidden("only a person or the node may see this")),
+        Caller::Instance { .. } => Err(AppError::forbidden(
+            "only a person or the node may see this",
+        )),
         _ => Ok(()),
     }
 }

@@ -3,10 +3,12 @@
 //! They differ in references, in a few texts that old tests compare, and in who has to prove what.
 //! Whatever differs is asked of [`Dialect`], so that no other file has a switch of its own.
 
-use crate::app::{AppError, catalog};
-use crate::store::Tx;
-use crate::store::instance::InstanceRow;
+use crate::app::instance::destroy;
+use crate::app::tree::{self as rules, Removal};
+use crate::app::{AppError, Caller, catalog};
+use crate::store::instance::{self, InstanceRow};
 use crate::store::node::NodeRow;
+use crate::store::{Tx, tree};
 use std::collections::BTreeMap;
 
 /// How the face speaks.
@@ -83,6 +85,68 @@ impl Dialect {
         match self {
             Self::Master => row.name.clone(),
             Self::Proxy(_) => self.share_reference(row, root_name),
+        }
+    }
+
+    /// The guid of an instance in JSON.
+    pub(in crate::http) fn json_guid(&self, row: &InstanceRow, root_name: &str) -> String {
+        match self {
+            Self::Master => row.id.clone(),
+            Self::Proxy(_) => {
+                let root = if row.root_id == row.id { "" } else { root_name };
+                format!("{}___{root}___{}", row.name, u8::from(row.is_shared))
+            }
+        }
+    }
+
+    /// Does a guid say that it is a share's?
+    pub(in crate::http) fn is_share_guid(&self, guid: &str) -> bool {
+        self.proxy().is_some() && guid.ends_with("___1")
+    }
+
+    /// The living instance or share of a guid in JSON, among those of the caller's projects.
+    pub(in crate::http) fn find_by_guid(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        guid: &str,
+    ) -> Result<Option<InstanceRow>, AppError> {
+        if *self == Self::Master {
+            let row = instance::find(tx, guid)?;
+            return Ok(row.filter(|row| row.partition_id.is_some() || row.host_id.is_some()));
+        }
+        let Some(project) = caller.roles().first() else {
+            return Ok(None);
+        };
+        let (rest, is_shared) = match (guid.strip_suffix("___0"), guid.strip_suffix("___1")) {
+            (Some(rest), _) => (rest, false),
+            (None, Some(rest)) => (rest, true),
+            (None, None) => return Ok(None),
+        };
+        // Names may hold the separator themselves: every reading is tried.
+        for (at, _) in rest.match_indices("___") {
+            let (name, root) = (&rest[..at], &rest[at + 3..]);
+            let found = tree::find_named(tx, &project.project_id, (root, name), is_shared)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A node removed an instance. A proxy's node is also believed that it was to go.
+    pub(in crate::http) fn finish_removed(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        row: &InstanceRow,
+    ) -> Result<Removal, AppError> {
+        match (self, rules::finish_removed(tx, caller, row)?) {
+            (Self::Proxy(_), Removal::NotAsked) => {
+                let row = destroy(tx, caller, row.clone())?;
+                rules::finish_removed(tx, caller, &row)
+            }
+            (_, outcome) => Ok(outcome),
         }
     }
 

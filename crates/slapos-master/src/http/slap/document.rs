@@ -83,9 +83,15 @@ fn busy(
         ("_connection_dict", texts(&flat(&row.connection))),
         ("_instance_guid", Value::text(dialect.instance_guid(row))),
         ("_need_modification", Value::int(1)),
-        ("_parameter_dict", parameters(dialect, computer, (partition, shown))),
+        (
+            "_parameter_dict",
+            parameters(dialect, computer, (partition, shown)),
+        ),
         ("_requested_state", Value::text(&row.requested_state)),
-        ("_software_release_document", release(&row.url, computer, None)),
+        (
+            "_software_release_document",
+            release(&row.url, computer, None),
+        ),
     ];
     if *dialect == Dialect::Master {
         state.push(("_access_status", Value::text(status_text(row))));
@@ -214,7 +220,11 @@ pub(super) fn software_instance(dialect: &Dialect, shown: &Shown) -> Value {
 
 fn filter(row: &InstanceRow) -> Value {
     let entries = view::object(&row.filter).into_iter().map(|(key, value)| {
-        let key = if key == "node" { "computer_guid".to_owned() } else { key };
+        let key = if key == "node" {
+            "computer_guid".to_owned()
+        } else {
+            key
+        };
         let text = match value {
             Json::String(text) => text,
             other => python_text(&Value::text(other.to_string())),
@@ -225,5 +235,8 @@ fn filter(row: &InstanceRow) -> Value {
 }
 
 fn texts(map: &BTreeMap<String, String>) -> Value {
-    Value::dict(map.iter().map(|(key, value)| (key.clone(), Value::text(value))))
+    Value::dict(
+        map.iter()
+            .map(|(key, value)| (key.clone(), Value::text(value))),
+    )
 }

@@ -53,7 +53,10 @@ pub(in crate::http) fn offer(
     let networks = networks.collect();
     let to_offer = |(name, networks): (String, Vec<Network>)| PartitionOffer {
         name,
-        addresses: networks.into_iter().map(|network| network.address).collect(),
+        addresses: networks
+            .into_iter()
+            .map(|network| network.address)
+            .collect(),
     };
     let partitions = partitions.into_iter().map(to_offer).collect();
     Offer {

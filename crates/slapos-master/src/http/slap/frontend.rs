@@ -11,8 +11,7 @@ use std::collections::BTreeMap;
 
 const WEB: &str =
     "http://git.erp5.org/gitweb/slapos.git/blob_plain/HEAD:/software/apache-frontend/software.cfg";
-const KVM: &str =
-    "http://git.erp5.org/gitweb/slapos.git/blob_plain/refs/tags/slapos-0.92:/software/kvm/software.cfg";
+const KVM: &str = "http://git.erp5.org/gitweb/slapos.git/blob_plain/refs/tags/slapos-0.92:/software/kvm/software.cfg";
 
 /// The answer for such a frontend.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -100,11 +100,6 @@ impl Shown {
         seat.and_then(|seat| seat.partition_name.clone())
             .unwrap_or_default()
     }
-
-    /// Is it a root?
-    pub(in crate::http) fn is_root(&self) -> bool {
-        self.row.root_id == self.row.id
-    }
 }
 
 /// Parameters as texts, the only form of the old wire. What holds anything else travels whole, as
@@ -185,9 +180,15 @@ mod tests {
 
     #[test]
     fn flat_keeps_texts_and_wraps_everything_else() {
-        assert_eq!(flat(r#"{"a":"é","_":"{\"x\": 1.0}"}"#)["_"], r#"{"x": 1.0}"#);
+        assert_eq!(
+            flat(r#"{"a":"é","_":"{\"x\": 1.0}"}"#)["_"],
+            r#"{"x": 1.0}"#
+        );
         let text = r#"{"n":123456789012345678901234567890,"f":1.10,"e":"","z":null}"#;
-        assert_eq!(flat(text), BTreeMap::from([("_".to_owned(), text.to_owned())]));
+        assert_eq!(
+            flat(text),
+            BTreeMap::from([("_".to_owned(), text.to_owned())])
+        );
     }
 
     #[test]

@@ -41,7 +41,12 @@ pub(super) async fn read(State(face): State<Face>, proof: Proof, form: Form) -> 
             None => None,
         };
         let (node, partition) = (&seated.node, &seated.partition);
-        Ok(document::partition(&dialect, node, partition, shown.as_ref()))
+        Ok(document::partition(
+            &dialect,
+            node,
+            partition,
+            shown.as_ref(),
+        ))
     });
     let document: Result<Value, AppError> = reading.await;
     marshal(&document?)
@@ -129,7 +134,10 @@ pub(super) async fn error(State(face): State<Face>, proof: Proof, form: Form) ->
 }
 
 async fn report_of_form(face: &Face, proof: Proof, form: &Form, state: &str) -> Reply {
-    let (seat, share) = (seat_of(form)?, form.find("slave_reference").map(str::to_owned));
+    let (seat, share) = (
+        seat_of(form)?,
+        form.find("slave_reference").map(str::to_owned),
+    );
     let message = form.find("error_log").map(str::to_owned);
     let state = state.to_owned();
     let dialect = Arc::clone(&face.dialect);
@@ -143,7 +151,12 @@ async fn report_of_form(face: &Face, proof: Proof, form: &Form, state: &str) -> 
             Some(reference) => find_share(tx, &dialect, &row, reference)?,
             None => row,
         };
-        keep_state(tx, &seated.caller, (&row, seated.node.id.as_str()), (&state, &message))
+        keep_state(
+            tx,
+            &seated.caller,
+            (&row, seated.node.id.as_str()),
+            (&state, &message),
+        )
     });
     let kept: Result<(), AppError> = writing.await;
     kept?;
@@ -194,7 +207,7 @@ pub(super) async fn destroyed(State(face): State<Face>, proof: Proof, form: Form
             found => found?,
         };
         match seated.instance {
-            Some(row) => tree::finish_removed(tx, &seated.caller, &row).map(Some),
+            Some(row) => dialect.finish_removed(tx, &seated.caller, &row).map(Some),
             None => Ok(Some(Removal::Done)),
         }
     });

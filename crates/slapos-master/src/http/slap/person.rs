@@ -2,10 +2,11 @@
 
 use super::answer::{Refusal, marshal, words};
 use super::form::Form;
-use super::{Face, Reply};
+use super::{Dialect, Face, Reply};
 use crate::app::{AppError, Proof, catalog};
+use crate::http::auth::Connection;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use slapos_api::slap::Value;
 use std::sync::Arc;
 
@@ -20,28 +21,44 @@ pub(super) async fn run_id(State(face): State<Face>) -> Reply {
 }
 
 /// `GET getHateoasUrl`.
-pub(super) async fn hateoas_url(headers: HeaderMap, extensions: axum::http::Extensions) -> Reply {
-    Ok(words(&format!("{}/hateoas/", base_url(&headers, &extensions)?)))
+pub(super) async fn hateoas_url(
+    State(face): State<Face>,
+    headers: HeaderMap,
+    extensions: Extensions,
+) -> Reply {
+    let base = base_url(&face.dialect, &headers, &extensions)?;
+    Ok(words(&format!("{base}/hateoas/")))
 }
 
 /// How this master was reached: the host that was asked for, by the kind of connection. Forwarding
-/// headers are believed of nobody, since no front is known to be trusted.
+/// headers are believed on a proxy, whose callers are all on this machine; of nobody else, since no
+/// front is known to be trusted.
 pub(in crate::http) fn base_url(
+    dialect: &Dialect,
     headers: &HeaderMap,
-    extensions: &axum::http::Extensions,
+    extensions: &Extensions,
 ) -> Result<String, Refusal> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let forwarded = |name: &str| text(name).filter(|_| dialect.proxy().is_some());
+    let host = text(header::HOST.as_str());
     let is_host = |host: &&str| {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']' | '_');
+        let is_plain =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']' | '_');
         !host.is_empty() && host.chars().all(is_plain)
     };
     let host = host
         .filter(is_host)
         .ok_or_else(|| Refusal::bad("the header Host is missing or no host"))?;
-    let connection = extensions.get::<crate::http::auth::Connection>();
-    let is_tls = connection.is_some_and(|connection| connection.is_tls);
+    let connection = extensions.get::<Connection>();
+    let is_tls = connection.is_some_and(|connection| connection.is_tls)
+        || forwarded("x-forwarded-proto") == Some("https");
     let scheme = if is_tls { "https" } else { "http" };
-    Ok(format!("{scheme}://{host}"))
+    let prefix = forwarded("x-forwarded-prefix").unwrap_or_default();
+    let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+    if !prefix.chars().all(is_path) {
+        return Err(Refusal::bad("the header X-Forwarded-Prefix is no path"));
+    }
+    Ok(format!("{scheme}://{host}{}", prefix.trim_end_matches('/')))
 }
 
 /// `GET getSoftwareReleaseListFromSoftwareProduct`.

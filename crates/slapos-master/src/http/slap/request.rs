@@ -93,7 +93,9 @@ fn read_form(headers: &HeaderMap, form: &Form) -> Result<Asked, Refusal> {
         release: form.require("software_release")?.to_owned(),
         software_type: form.find("software_type").unwrap_or_default().to_owned(),
         title: form.require("partition_reference")?.to_owned(),
-        shared: form.value("shared_xml")?.is_some_and(|value| value.is_true()),
+        shared: form
+            .value("shared_xml")?
+            .is_some_and(|value| value.is_true()),
         parameters: dict("partition_parameter_xml")?,
         filter: dict("filter_xml")?,
         state,
@@ -124,7 +126,12 @@ pub(in crate::http) async fn ask(
     let (dialect, schemas) = (Arc::clone(&face.dialect), Arc::clone(&face.context.schemas));
     let writing = face.context.store.write(move |tx| {
         let (caller, request) = prepare(tx, &dialect, &proof, &asked)?;
-        write(tx, &dialect, &schemas, (&caller, &request, dialect.resolve()))
+        write(
+            tx,
+            &dialect,
+            &schemas,
+            (&caller, &request, dialect.resolve()),
+        )
     });
     writing.await
 }
@@ -198,8 +205,9 @@ fn filter(
     {
         let host = match dialect {
             Dialect::Master => guid.to_owned(),
-            Dialect::Proxy(_) => find_host(tx, caller, node.or(default), guid)?
-                .unwrap_or_else(|| guid.to_owned()),
+            Dialect::Proxy(_) => {
+                find_host(tx, caller, node.or(default), guid)?.unwrap_or_else(|| guid.to_owned())
+            }
         };
         filter.insert(HOST_KEY.to_owned(), Json::from(host));
     }

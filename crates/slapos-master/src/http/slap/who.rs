@@ -40,7 +40,9 @@ impl Seat {
         let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let pairs = text.strip_prefix("X-SlapPartition")?;
         let find = |wanted: &str| {
-            let mut parts = pairs.split(',').filter_map(|pair| pair.trim().split_once('='));
+            let mut parts = pairs
+                .split(',')
+                .filter_map(|pair| pair.trim().split_once('='));
             let found = parts.find(|(name, _)| name.trim() == wanted);
             found.map(|(_, value)| value.trim().to_owned())
         };
@@ -224,7 +226,10 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, text.parse().unwrap());
             let seat = Seat::of_headers(&headers).unwrap();
-            assert_eq!((seat.computer.as_str(), seat.partition.as_str()), ("C", "p"));
+            assert_eq!(
+                (seat.computer.as_str(), seat.partition.as_str()),
+                ("C", "p")
+            );
         }
         assert_eq!(Seat::of_headers(&HeaderMap::new()), None);
     }
