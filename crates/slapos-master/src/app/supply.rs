@@ -85,6 +85,7 @@ pub fn set_resolved(
             ..EventRow::default()
         });
     }
+    supply::set_by_person(tx, &row.id, &url)?;
     let kept = supply::find(tx, &row.id, &url)?;
     kept.as_ref()
         .map(view::supply)

@@ -50,6 +50,9 @@ fn to_json(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> Json {
             network.network
         ])
     });
+    // A proxy knows of no time of a share that was just asked for.
+    let is_fresh = row.is_shared && is_proxy && addresses == Addresses::OfHost;
+    let processed_at = if is_fresh { 0 } else { row.stamp.as_micros() / 1_000_000 };
     let sla = if is_proxy {
         JsonMap::new()
     } else {
@@ -70,7 +73,7 @@ fn to_json(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> Json {
         "sla_parameters": sla,
         "computer_guid": shown.computer(dialect),
         "compute_partition_id": shown.partition(),
-        "processing_timestamp": row.stamp.as_micros() / 1_000_000,
+        "processing_timestamp": processed_at,
         "access_status_message": if is_proxy { String::new() } else { status_text(row) },
     })
 }
@@ -102,12 +105,12 @@ fn find(
     } else {
         "software"
     };
-    let missing = || {
-        JsonRefusal::missing(
-            INSTANCE_MISSING,
-            format!("No {kind} instance {guid} found."),
-        )
+    let text = if dialect.is_guid(guid) {
+        format!("No {kind} instance {guid} found.")
+    } else {
+        format!("instance_guid {guid} not handled.")
     };
+    let missing = || JsonRefusal::missing(INSTANCE_MISSING, text.clone());
     let row = dialect
         .find_by_guid(tx, &caller, guid)?
         .ok_or_else(missing)?;

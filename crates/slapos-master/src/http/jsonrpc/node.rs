@@ -56,7 +56,7 @@ pub(super) async fn list_installations(call: Call) -> Answer {
         let rows = supply::list_of_node(tx, &row.id)?;
         let rows = rows
             .iter()
-            .filter(|row| is_listed(row))
+            .filter(|row| is_listed(&dialect, row))
             .map(|row| json!({"software_release_uri": row.url, "state": row.requested_state}));
         Ok(Json::Array(rows.collect()))
     });

@@ -31,7 +31,7 @@ pub(super) async fn read(State(face): State<Face>, proof: Proof, form: Form) -> 
 fn write_computer(tx: &mut Tx<'_>, dialect: &Dialect, row: &NodeRow) -> Result<Value, AppError> {
     let computer = dialect.computer_id(row);
     let releases = supply::list_of_node(tx, &row.id)?;
-    let releases = releases.iter().filter(|supply| is_listed(supply));
+    let releases = releases.iter().filter(|supply| is_listed(dialect, supply));
     let releases = releases.map(|supply| document::ordered_release(supply, computer));
     let mut busy = load_instances(tx, row)?;
     let mut partitions = Vec::new();
@@ -52,9 +52,11 @@ fn write_computer(tx: &mut Tx<'_>, dialect: &Dialect, row: &NodeRow) -> Result<V
     Ok(document::computer(computer, releases.collect(), partitions))
 }
 
-/// A release that was to go and went is no longer there.
-pub(in crate::http) fn is_listed(supply: &supply::SupplyRow) -> bool {
-    supply.requested_state != "destroyed" || supply.reported_state != "destroyed"
+/// A release that was to go and went is no longer there. A proxy lists what persons ordered, since
+/// its users order what their instances need themselves.
+pub(in crate::http) fn is_listed(dialect: &Dialect, supply: &supply::SupplyRow) -> bool {
+    let is_gone = supply.requested_state == "destroyed" && supply.reported_state == "destroyed";
+    !is_gone && (supply.is_by_person || dialect.proxy().is_none())
 }
 
 /// All that is on a node, in two queries and one for each root that is elsewhere.
@@ -329,10 +331,29 @@ pub(in crate::http) async fn report_release(
             }
             found => found?.0,
         };
+        if dialect.proxy().is_some() {
+            believe_removed(tx, &dialect, &computer, &report)?;
+        }
         report::keep(tx, &caller, &report)
     });
     let kept: Result<(), AppError> = writing.await;
     Ok(kept?)
+}
+
+/// A proxy's node that removed a release is also believed that it was to go.
+fn believe_removed(
+    tx: &mut Tx<'_>,
+    dialect: &Dialect,
+    computer: &str,
+    report: &NodeReport,
+) -> Result<(), AppError> {
+    let (_, node) = dialect.on_node(tx, &Proof::None, computer)?;
+    for said in report.software.iter().filter(|said| said.state == "destroyed") {
+        if supply::find(tx, &node.id, &said.url)?.is_some() {
+            supply::set_requested(tx, &node.id, &said.url, "destroyed", false)?;
+        }
+    }
+    Ok(())
 }
 
 /// `GET getSoftwareInstallationStatus`.

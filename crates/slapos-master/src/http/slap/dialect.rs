@@ -99,6 +99,11 @@ impl Dialect {
         }
     }
 
+    /// Has a guid the form of this dialect?
+    pub(in crate::http) fn is_guid(&self, guid: &str) -> bool {
+        self.proxy().is_none() || guid.ends_with("___0") || guid.ends_with("___1")
+    }
+
     /// Does a guid say that it is a share's?
     pub(in crate::http) fn is_share_guid(&self, guid: &str) -> bool {
         self.proxy().is_some() && guid.ends_with("___1")

@@ -35,3 +35,7 @@ CREATE TABLE usage_report (
     document TEXT NOT NULL,
     UNIQUE (node_id, hash)
 );
+
+-- Was it a person who ordered the release there, or an instance of it that was placed?
+ALTER TABLE supply ADD COLUMN is_by_person BIGINT NOT NULL DEFAULT 0;
+UPDATE supply SET is_by_person = 1;
