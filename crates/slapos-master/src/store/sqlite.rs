@@ -97,8 +97,11 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
             .unwrap_or(0)
     };
     for statement in schema::statements_after(found)? {
+        // Only a key of this very type is the row's own number to SQLite; any other is an index
+        // more to write.
+        let statement = statement.replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY");
         connection
-            .execute_batch(statement)
+            .execute_batch(&statement)
             .map_err(|error| failed(&error))?;
     }
     connection
@@ -138,18 +141,18 @@ impl Writer {
         let mut published = Published::default();
         let seq_before = self.next_seq;
         let outcome = self.perform(&mut batch, &mut published);
-        match &outcome {
-            Ok(()) => self.shared.publish(published),
-            Err(error) => {
-                tracing::error!(%error, "commit failed");
-                self.next_seq = seq_before;
-                if !self.connection.is_autocommit() {
-                    drop(self.connection.execute_batch("ROLLBACK"));
-                }
+        if let Err(error) = &outcome {
+            tracing::error!(%error, "commit failed");
+            self.next_seq = seq_before;
+            if !self.connection.is_autocommit() {
+                drop(self.connection.execute_batch("ROLLBACK"));
             }
         }
         for job in batch {
             job.finish(outcome.clone());
+        }
+        if outcome.is_ok() {
+            self.shared.publish(published);
         }
     }
 
@@ -218,18 +221,22 @@ impl Writer {
             return Err(StoreError::Full);
         }
         if is_kept {
-            published.has_events |= !events.is_empty();
-            self.append(events)?;
-            published.notices.extend(notices);
+            self.append(events, published)?;
+            published.rows.extend(notices);
         }
         Ok(is_kept)
     }
 
-    fn append(&mut self, events: Vec<EventRow>) -> Result<(), StoreError> {
+    fn append(
+        &mut self,
+        events: Vec<EventRow>,
+        published: &mut Published,
+    ) -> Result<(), StoreError> {
         for mut event in events {
             event.seq = self.next_seq;
             self.next_seq += 1;
             execute(&self.connection, super::event::INSERT, &event.params())?;
+            published.rows.push(event);
         }
         Ok(())
     }
