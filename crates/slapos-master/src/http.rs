@@ -4,6 +4,7 @@
 //! in it; `tests/all/rights.rs` holds a row for each.
 
 pub mod answer;
+mod asked;
 pub mod auth;
 mod catalog;
 mod hateoas;
@@ -16,6 +17,7 @@ pub mod slap;
 mod supply;
 mod watch;
 
+pub use asked::Asked;
 pub use watch::Watchers;
 
 use crate::app::schema::Schemas;
@@ -42,6 +44,8 @@ pub struct Inner {
     pub store: Store,
     /// Compiled schemas.
     pub schemas: Arc<Schemas>,
+    /// Names that were asked for before.
+    pub asked: Asked,
     /// The authority.
     pub pki: Pki,
     /// Which life of which master.

@@ -1,6 +1,6 @@
 //! Asking for services: create or get, change, stop, destroy.
 
-use super::catalog::Resolved;
+use super::catalog::{Listed, Resolved};
 use super::requester::Requester;
 use super::schema::Schemas;
 use super::{AppError, Caller, allocate, catalog, event, share, tree, view};
@@ -16,6 +16,7 @@ use slapos_model::{InstanceId, Name, Parameters, RequestedState, Role};
 struct Ask {
     name: Name,
     url: String,
+    listed: Option<Listed>,
     software_type: String,
     parameters: Parameters,
     filter: JsonMap,
@@ -165,10 +166,10 @@ fn complete(
     }
     .map_err(|error| AppError::invalid("parameters", error))?;
     // A schema is about an instance: what a share is given is its host's to judge.
-    if let Some(schema) = release.schema.as_ref().filter(|_| !ask.shared) {
+    if let Some(listed) = release.listed.as_ref().filter(|_| !ask.shared) {
         let given = Parameters::from_map(tree::unwrapped(&parameters.to_text()))
             .map_err(|error| AppError::invalid("parameters", error))?;
-        schemas.check(&release.url, schema, &given)?;
+        schemas.check(&release.url, &listed.schema, &given)?;
     }
     let software_type = super::state::software_type_of(ask, standing);
     if software_type.len() > 200 || software_type.chars().any(char::is_control) {
@@ -186,6 +187,7 @@ fn complete(
     Ok(Ask {
         name,
         url: release.url,
+        listed: release.listed,
         software_type,
         parameters,
         filter,
@@ -209,7 +211,7 @@ fn create(
         )));
     }
     let id = InstanceId::fresh(tx.clock(), tx.random()).to_string();
-    let release = catalog::find_label(tx, &ask.url)?;
+    let listed = ask.listed.as_ref();
     let root_id = requester
         .instance
         .as_ref()
@@ -235,11 +237,10 @@ fn create(
         created_at: tx.now(),
         changed_at: tx.now(),
         stamp: tx.now(),
-        release_name: release.as_ref().map(|(name, _)| name.clone()),
-        release_version: release.map(|(_, version)| version),
+        release_name: listed.map(|listed| listed.name.clone()),
+        release_version: listed.map(|listed| listed.version.clone()),
         ..InstanceRow::default()
     };
-    instance::insert(tx, &row)?;
     let data = json!({"software": row.url, "state": row.requested_state});
     tx.record(event::about(
         &row,
@@ -247,10 +248,14 @@ fn create(
         Some(caller.subject_id()),
         data,
     ));
-    find_place(tx, &mut row)?;
-    if let Some(node_id) = row.node_id.as_deref() {
-        let supply = supply::find(tx, node_id, &row.url)?;
-        row.supply_state = supply.map(|supply| supply.reported_state);
+    // Its place first, so that the row is written once.
+    if row.is_shared {
+        instance::insert(tx, &row)?;
+        share::place(tx, &mut row)?;
+    } else {
+        allocate::choose(tx, &mut row)?;
+        instance::insert(tx, &row)?;
+        allocate::follow(tx, &mut row)?;
     }
     Ok(row)
 }

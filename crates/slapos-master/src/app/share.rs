@@ -63,8 +63,8 @@ fn fits(host: &InstanceRow, share: &InstanceRow) -> bool {
 /// The store's.
 pub fn place_waiting(tx: &mut Tx<'_>, host: &InstanceRow) -> Result<(), AppError> {
     let limit = i64::try_from(ALLOCATE_BATCH_MAX).unwrap_or(i64::MAX);
-    for mut row in instance::list_waiting(tx, &host.project_id, limit)? {
-        if row.is_shared && row.url == host.url && fits(host, &row) {
+    for mut row in rows::list_lonely(tx, &host.project_id, &host.url, limit)? {
+        if fits(host, &row) {
             place(tx, &mut row)?;
         }
     }

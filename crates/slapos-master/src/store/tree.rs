@@ -12,7 +12,8 @@ use slapos_model::Timestamp;
 pub fn list_children(tx: &mut Tx<'_>, root_id: &str) -> Result<Vec<InstanceRow>, StoreError> {
     tx.query(
         select_instance!(
-            "instance.root_id = $1 AND instance.id <> $1 AND instance.destroyed_at IS NULL
+            "instance.root_id = $1 AND instance.parent_id IS NOT NULL
+             AND instance.destroyed_at IS NULL
              ORDER BY instance.name, instance.id"
         ),
         params![root_id],
@@ -69,6 +70,27 @@ pub fn list_offers(
              ORDER BY instance.created_at, instance.id"
         ),
         params![project_id, url],
+        read,
+    )
+}
+
+/// The living shares of a release that have no host yet, oldest first.
+///
+/// # Errors
+/// The database's.
+pub fn list_lonely(
+    tx: &mut Tx<'_>,
+    project_id: &str,
+    url: &str,
+    limit: i64,
+) -> Result<Vec<InstanceRow>, StoreError> {
+    tx.query(
+        select_instance!(
+            "instance.project_id = $1 AND instance.url = $2 AND instance.is_shared = 1
+             AND instance.host_id IS NULL AND instance.destroyed_at IS NULL
+             ORDER BY instance.created_at, instance.id LIMIT $3"
+        ),
+        params![project_id, url, limit],
         read,
     )
 }

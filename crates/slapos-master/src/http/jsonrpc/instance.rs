@@ -52,7 +52,11 @@ fn to_json(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> Json {
     });
     // A proxy knows of no time of a share that was just asked for.
     let is_fresh = row.is_shared && is_proxy && addresses == Addresses::OfHost;
-    let processed_at = if is_fresh { 0 } else { row.stamp.as_micros() / 1_000_000 };
+    let processed_at = if is_fresh {
+        0
+    } else {
+        row.stamp.as_micros() / 1_000_000
+    };
     let sla = if is_proxy {
         JsonMap::new()
     } else {

@@ -348,7 +348,11 @@ fn believe_removed(
     report: &NodeReport,
 ) -> Result<(), AppError> {
     let (_, node) = dialect.on_node(tx, &Proof::None, computer)?;
-    for said in report.software.iter().filter(|said| said.state == "destroyed") {
+    for said in report
+        .software
+        .iter()
+        .filter(|said| said.state == "destroyed")
+    {
         if supply::find(tx, &node.id, &said.url)?.is_some() {
             supply::set_requested(tx, &node.id, &said.url, "destroyed", false)?;
         }
