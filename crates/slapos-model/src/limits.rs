@@ -3,9 +3,9 @@
 //! Other crates keep their own `limits.rs`; a limit that belongs to a word (a name, a parameter)
 //! is here so that client, master and node refuse the same input.
 
-/// Longest name of a service, project or node, in characters: fits a column of a terminal and is
-/// what old clients were seen to send at most.
-pub const NAME_CHARS_MAX: usize = 120;
+/// Longest name of a service, project or node, in characters: what SLAP JSON-RPC allows for a title,
+/// more than old clients were seen to send.
+pub const NAME_CHARS_MAX: usize = 200;
 
 /// Largest set of parameters of one instance, in bytes of its JSON text. The largest seen in real
 /// use (a CDN's list of sites) is some hundred KiB.

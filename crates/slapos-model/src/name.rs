@@ -79,8 +79,8 @@ mod tests {
         assert_eq!(" a".parse::<Name>(), Err(NameError::OuterSpace));
         assert_eq!("a\nb".parse::<Name>(), Err(NameError::Character('\n')));
         assert_eq!(
-            "x".repeat(121).parse::<Name>(),
-            Err(NameError::TooLong(121))
+            "x".repeat(201).parse::<Name>(),
+            Err(NameError::TooLong(201))
         );
     }
 }

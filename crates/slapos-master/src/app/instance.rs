@@ -10,6 +10,7 @@ use crate::store::{Tx, certificate, node, promise, supply, tree as trees};
 use serde_json::json;
 use slapos_api::wire::JsonMap;
 use slapos_api::wire::instance::{InstanceRequest, InstanceView, PromiseChange, PromiseView};
+use slapos_model::limits::PARAMETERS_BYTES_MAX;
 use slapos_model::{InstanceId, Name, Parameters, RequestedState, Role};
 
 /// What is asked, checked and completed from what stands.
@@ -165,6 +166,13 @@ fn complete(
         (None, None) => Ok(Parameters::default()),
     }
     .map_err(|error| AppError::invalid("parameters", error))?;
+    let bytes = parameters.to_text().len();
+    if bytes > PARAMETERS_BYTES_MAX {
+        return Err(AppError::invalid(
+            "parameters",
+            slapos_model::ParameterError::TooLarge(bytes),
+        ));
+    }
     // A schema is about an instance: what a share is given is its host's to judge.
     if let Some(listed) = release.listed.as_ref().filter(|_| !ask.shared) {
         let given = Parameters::from_map(tree::unwrapped(&parameters.to_text()))

@@ -4,5 +4,6 @@
 mod openapi;
 mod rights;
 mod server;
+mod slap;
 mod suite;
 mod world;

@@ -239,6 +239,7 @@ impl<'p> Life<'p> {
     fn ask_with_a_child(&self) -> Outcome {
         if self.side == Side::Master {
             self.request("early", &["--state", "destroyed"], "")?;
+            self.node(&["report", "--now"], 0)?;
         }
         let exact = format!("_={EXACT}");
         self.request(
@@ -315,25 +316,33 @@ impl<'p> Life<'p> {
             "State is : stopped.",
         )?;
         self.node(&["instance", "--now"], 0)?;
-        let stopped = self.supervisorctl("status")?;
-        if !stopped
-            .lines()
-            .any(|line| line.contains("slappart0") && line.contains("STOPPED"))
-        {
-            return Err(format!("what was to stop did not:\n{stopped}"));
-        }
+        self.check_runs(false)?;
         self.request(
             "web",
             &[keep[0], keep[1], "--state", "started"],
             "State is : started.",
         )?;
         self.node(&["instance", "--now"], 0)?;
+        self.check_runs(true)?;
         self.node(&["bang", "-m", "hello"], 0)?;
         let banged = self.node_output(&["instance", "--now"], 0)?;
         if !banged.contains("Processing Computer Partition slappart0") {
             return Err("a bang led to nothing".to_owned());
         }
         self.node(&["report", "--now"], 0)
+    }
+
+    /// The root's service runs, or does not, by the word of the node's supervisor.
+    fn check_runs(&self, is_wanted: bool) -> Outcome {
+        let status = self.supervisorctl("status")?;
+        let mut lines = status.lines();
+        let runs = lines.any(|line| line.contains("slappart0") && line.contains("RUNNING"));
+        if runs == is_wanted {
+            return Ok(());
+        }
+        Err(format!(
+            "the service runs: {runs}, wanted: {is_wanted}\n{status}"
+        ))
     }
 
     fn destroy(&self) -> Outcome {
