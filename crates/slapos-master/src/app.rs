@@ -2,7 +2,7 @@
 //!
 //! All are synchronous functions over a transaction: `fn request(tx, caller, ask) -> Result<…>`.
 //! The faces (`http`, `panel`) hold no rule of their own, and nothing here knows HTTP or SQL.
-//! Start with [`instance::request`].
+//! Start with [`request::request`].
 
 pub mod allocate;
 pub mod caller;
@@ -14,6 +14,7 @@ pub mod instance;
 pub mod node;
 pub mod project;
 pub mod report;
+pub mod request;
 pub mod requester;
 pub mod schema;
 pub mod share;

@@ -2,7 +2,7 @@
 //!
 //! Faces (`http`, `panel`) over rules (`app`) over the store (`store`). It never sees the inside of
 //! a node and never touches a host's processes or network; master and node meet in `slapos-api`.
-//! Start with [`run`], then [`app::instance::request`].
+//! Start with [`run`], then [`app::request::request`].
 
 pub mod app;
 pub mod http;

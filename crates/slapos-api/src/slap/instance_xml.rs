@@ -45,59 +45,71 @@ pub fn read_instance_xml(text: &str) -> Result<BTreeMap<String, Option<String>>,
         return Err(SlapError::TooLarge("of too much text"));
     }
     let mut reader = quick_xml::Reader::from_str(text);
-    let mut found: BTreeMap<String, Option<String>> = BTreeMap::new();
-    let mut open: Option<(String, String)> = None;
-    let mut depth = 0_usize;
-    let other = |cause: &str| SlapError::NotAValue(cause.to_owned());
+    let mut reading = Reading::default();
     loop {
         let event = reader.read_event().map_err(|error| SlapError::NotXml {
             at: reader.error_position(),
             cause: error.to_string(),
         })?;
         match event {
-            Event::Eof if depth == 0 => return Ok(found),
-            Event::Eof => return Err(other("it ends too early")),
-            Event::DocType(_) => return Err(other("a document type is not accepted")),
+            Event::Eof if reading.depth == 0 => return Ok(reading.found),
+            Event::Eof => return Err(SlapError::NotAValue("it ends too early".to_owned())),
+            event => reading.take(&event)?,
+        }
+        if reading.found.len() > MARSHAL_VALUES_MAX {
+            return Err(SlapError::TooLarge("of too many values"));
+        }
+    }
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Reading {
+    found: BTreeMap<String, Option<String>>,
+    /// The parameter that is open, and its text so far.
+    open: Option<(String, String)>,
+    depth: usize,
+}
+
+impl Reading {
+    fn take(&mut self, event: &Event<'_>) -> Result<(), SlapError> {
+        let other = |cause: String| SlapError::NotAValue(cause);
+        match event {
+            Event::DocType(_) => return Err(other("a document type is not accepted".to_owned())),
             Event::Start(start) => {
-                depth += 1;
-                if depth == 2 && start.local_name().as_ref() == "parameter" {
-                    open = Some((id_of(&start)?, String::new()));
+                self.depth += 1;
+                if self.depth == 2 && start.local_name().as_ref() == "parameter" {
+                    self.open = Some((id_of(start)?, String::new()));
                 }
             }
-            Event::Empty(start) if depth == 1 && start.local_name().as_ref() == "parameter" => {
-                add(&mut found, id_of(&start)?, String::new());
+            Event::Empty(start)
+                if self.depth == 1 && start.local_name().as_ref() == "parameter" =>
+            {
+                add(&mut self.found, id_of(start)?, String::new());
             }
-            Event::Text(part) => {
-                if let Some((_, value)) = &mut open {
-                    value.push_str(&part.xml10_content());
-                }
-            }
-            Event::CData(part) => {
-                if let Some((_, value)) = &mut open {
-                    value.push_str(&part.xml10_content());
-                }
-            }
+            Event::Text(part) => self.push(&part.xml10_content()),
+            Event::CData(part) => self.push(&part.xml10_content()),
             Event::GeneralRef(part) => {
-                let name = part.xml10_content();
-                let resolved = quick_xml::escape::unescape(&format!("&{name};"))
-                    .map_err(|error| other(&error.to_string()))?
-                    .into_owned();
-                if let Some((_, value)) = &mut open {
-                    value.push_str(&resolved);
-                }
+                let reference = format!("&{};", part.xml10_content());
+                let resolved = quick_xml::escape::unescape(&reference);
+                self.push(&resolved.map_err(|error| other(error.to_string()))?);
             }
             Event::End(_) => {
-                depth -= 1;
-                if depth == 1
-                    && let Some((key, value)) = open.take()
+                self.depth = self.depth.saturating_sub(1);
+                if self.depth == 1
+                    && let Some((key, value)) = self.open.take()
                 {
-                    add(&mut found, key, value);
+                    add(&mut self.found, key, value);
                 }
             }
             _ => {}
         }
-        if found.len() > MARSHAL_VALUES_MAX {
-            return Err(SlapError::TooLarge("of too many values"));
+        Ok(())
+    }
+
+    fn push(&mut self, text: &str) {
+        if let Some((_, value)) = &mut self.open {
+            value.push_str(text);
         }
     }
 }

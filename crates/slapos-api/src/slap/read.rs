@@ -98,8 +98,29 @@ impl Reader<'_> {
         }
         self.spend(1)?;
         let before = self.values_left;
-        let tag = start.local_name();
-        let value = match tag.as_ref() {
+        if start.local_name().as_ref() == "reference" {
+            self.skip_nothing(is_empty)?;
+            return self.repeat(start);
+        }
+        let value = self.content(start, is_empty, depth)?;
+        let is_container = matches!(
+            value,
+            Value::List(_) | Value::Set(_) | Value::Dict(_) | Value::Object { .. }
+        );
+        if is_container && let Some(id) = attribute(start, "id")? {
+            let count = before - self.values_left + 1;
+            self.known.insert(id, (value.clone(), count));
+        }
+        Ok(value)
+    }
+
+    fn content(
+        &mut self,
+        start: &BytesStart<'_>,
+        is_empty: bool,
+        depth: usize,
+    ) -> Result<Value, SlapError> {
+        Ok(match start.local_name().as_ref() {
             "none" => {
                 self.skip_nothing(is_empty)?;
                 Value::None
@@ -113,18 +134,8 @@ impl Reader<'_> {
             "set" => Value::Set(self.items(is_empty, depth)?),
             "dictionary" => Value::Dict(self.entries(is_empty, depth)?),
             "object" => self.object(start, is_empty, depth)?,
-            "reference" => {
-                self.skip_nothing(is_empty)?;
-                return self.repeat(start);
-            }
             _ => return Err(no_value(&format!("<{}> is no value", name_of(start)))),
-        };
-        let is_container = matches!(tag.as_ref(), "list" | "set" | "dictionary" | "object");
-        if is_container && let Some(id) = attribute(start, "id")? {
-            let count = before - self.values_left + 1;
-            self.known.insert(id, (value.clone(), count));
-        }
-        Ok(value)
+        })
     }
 
     /// A container that was whole before is given again, at the price of all its values: a
@@ -189,7 +200,10 @@ impl Reader<'_> {
     /// The text up to the end of the element, XML references resolved.
     fn text(&mut self, is_empty: bool) -> Result<String, SlapError> {
         let mut text = String::new();
-        while !is_empty {
+        if is_empty {
+            return Ok(text);
+        }
+        loop {
             match self.event()? {
                 Event::Text(part) => text.push_str(&part.xml10_content()),
                 Event::CData(part) => text.push_str(&part.xml10_content()),

@@ -1,6 +1,6 @@
 //! Writing a value: pure ASCII, no white space, texts escaped twice as the original does.
 
-use super::{SlapError, Value, python_float, python_repr};
+use super::{Class, SlapError, Value, python_float, python_repr};
 use std::fmt::Write;
 
 /// The document of a value.
@@ -48,17 +48,25 @@ impl Writer {
                 class,
                 arguments,
                 state,
-            } => {
-                let (id, module, name) = (self.next_id(), super::Class::MODULE, class.name());
-                let _ = write!(
-                    self.out,
-                    "<object id=\"i{id}\" module=\"{module}\" class=\"{name}\">"
-                );
-                self.items("tuple", None, arguments)?;
-                self.dict(state)?;
-                self.out.push_str("</object>");
-            }
+            } => return self.object(*class, arguments, state),
         }
+        Ok(())
+    }
+
+    fn object(
+        &mut self,
+        class: Class,
+        arguments: &[Value],
+        state: &[(Value, Value)],
+    ) -> Result<(), SlapError> {
+        let (id, module, name) = (self.next_id(), Class::MODULE, class.name());
+        let _ = write!(
+            self.out,
+            "<object id=\"i{id}\" module=\"{module}\" class=\"{name}\">"
+        );
+        self.items("tuple", None, arguments)?;
+        self.dict(state)?;
+        self.out.push_str("</object>");
         Ok(())
     }
 

@@ -1,335 +1,23 @@
-//! Asking for services: create or get, change, stop, destroy.
+//! Services that stand: how they are, stop, start, bang, destroy. Asking for them is in
+//! `request.rs`.
 
-use super::catalog::{Listed, Resolved};
-use super::requester::Requester;
-use super::schema::Schemas;
-use super::{AppError, Caller, allocate, catalog, event, share, tree, view};
+pub use super::request::{find_unchanged, find_unchanged_row, request, request_row};
+
+use super::{AppError, Caller, allocate, event, share, tree, view};
 use crate::limits::{LIST_MAX, PROMISES_MAX};
 use crate::store::instance::{self, InstanceRow};
 use crate::store::{Tx, certificate, node, promise, supply, tree as trees};
 use serde_json::json;
-use slapos_api::wire::JsonMap;
-use slapos_api::wire::instance::{InstanceRequest, InstanceView, PromiseChange, PromiseView};
-use slapos_model::limits::PARAMETERS_BYTES_MAX;
-use slapos_model::{InstanceId, Name, Parameters, RequestedState, Role};
-
-/// What is asked, checked and completed from what stands.
-struct Ask {
-    name: Name,
-    url: String,
-    listed: Option<Listed>,
-    software_type: String,
-    parameters: Parameters,
-    filter: JsonMap,
-    state: RequestedState,
-    is_shared: bool,
-}
-
-/// Create or get, keyed by (requester, name). Asking twice changes nothing.
-///
-/// # Errors
-/// When something of what is asked breaks a rule; nothing is changed then.
-pub fn request(
-    tx: &mut Tx<'_>,
-    schemas: &Schemas,
-    caller: &Caller,
-    ask: &InstanceRequest,
-) -> Result<InstanceView, AppError> {
-    let row = request_row(tx, schemas, caller, ask, catalog::resolve)?;
-    Ok(view::instance(&row))
-}
-
-/// The same for a wire that says by itself what a software's name means; answers the row.
-///
-/// # Errors
-/// As [`request`].
-pub fn request_row(
-    tx: &mut Tx<'_>,
-    schemas: &Schemas,
-    caller: &Caller,
-    ask: &InstanceRequest,
-    resolve: fn(&mut Tx<'_>, &str) -> Result<Resolved, AppError>,
-) -> Result<InstanceRow, AppError> {
-    let requester = Requester::ensure(tx, caller, ask.project.as_deref())?;
-    let standing = instance::find_asked(tx, &requester.subject_id, &ask.name, ask.shared)?;
-    let state = requested_state(ask, standing.as_ref())?;
-    match (standing, state) {
-        (Some(row), RequestedState::Destroyed) => destroy(tx, caller, row),
-        (None, RequestedState::Destroyed) => Err(AppError::not_found(format!(
-            "service `{}` to destroy",
-            ask.name
-        ))),
-        (standing, _) => {
-            let state = not_above_root(&requester, standing.as_ref(), state);
-            let release = resolve(tx, &ask.software)?;
-            let ask = complete(schemas, ask, state, standing.as_ref(), release)?;
-            match standing {
-                Some(row) => change(tx, caller, &requester, row, &ask),
-                None => create(tx, caller, &requester, &ask),
-            }
-        }
-    }
-}
-
-/// A child that stands never runs while the root of its tree does not.
-fn not_above_root(
-    requester: &Requester,
-    standing: Option<&InstanceRow>,
-    state: RequestedState,
-) -> RequestedState {
-    let root = requester.instance.as_ref().map(|asking| &asking.root);
-    match (root, standing) {
-        (Some(root), Some(_)) if root.requested_state == "stopped" => RequestedState::Stopped,
-        _ => state,
-    }
-}
-
-/// The answer to a request that would change nothing, without a change: what most requests are,
-/// since everything asks again and again.
-///
-/// # Errors
-/// When the caller may not.
-pub fn find_unchanged(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    ask: &InstanceRequest,
-) -> Result<Option<InstanceView>, AppError> {
-    Ok(find_unchanged_row(tx, caller, ask)?.map(|row| view::instance(&row)))
-}
-
-/// The same as a row.
-///
-/// # Errors
-/// When the caller may not.
-pub fn find_unchanged_row(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    ask: &InstanceRequest,
-) -> Result<Option<InstanceRow>, AppError> {
-    let Some(requester) = Requester::find(tx, caller, ask.project.as_deref())? else {
-        return Ok(None);
-    };
-    let root_runs = requester
-        .instance
-        .as_ref()
-        .is_none_or(|asking| asking.root.requested_state == "started");
-    let found = instance::find_asked(tx, &requester.subject_id, &ask.name, ask.shared)?;
-    let Some(row) = found.filter(|_| root_runs) else {
-        return Ok(None);
-    };
-    let is_same = |asked: Option<&str>, stands: &str| asked.is_none_or(|asked| asked == stands);
-    let is_same_map = |asked: &Option<JsonMap>, stands: &str| {
-        asked
-            .as_ref()
-            .is_none_or(|asked| *asked == view::object(stands))
-    };
-    let is_software = ask.software == row.url
-        || row.release_name.as_deref() == Some(&ask.software)
-            && catalog::resolve(tx, &ask.software).is_ok_and(|release| release.url == row.url);
-    let is_unchanged = is_software
-        && row.requested_state != "destroyed"
-        && row.parent_id.as_deref() == requester.parent_id()
-        && is_same(ask.state.as_deref(), &row.requested_state)
-        && is_same(ask.software_type.as_deref(), &row.software_type)
-        && is_same_map(&ask.parameters, &row.parameters)
-        && is_same_map(&ask.filter, &row.filter);
-    Ok(is_unchanged.then_some(row))
-}
-
-fn requested_state(
-    ask: &InstanceRequest,
-    standing: Option<&InstanceRow>,
-) -> Result<RequestedState, AppError> {
-    let word = ask
-        .state
-        .as_deref()
-        .or(standing.map(|row| row.requested_state.as_str()));
-    word.unwrap_or("started")
-        .parse()
-        .map_err(|error| AppError::invalid("state", error))
-}
-
-fn complete(
-    schemas: &Schemas,
-    ask: &InstanceRequest,
-    state: RequestedState,
-    standing: Option<&InstanceRow>,
-    release: Resolved,
-) -> Result<Ask, AppError> {
-    let name: Name = ask
-        .name
-        .parse()
-        .map_err(|error| AppError::invalid("name", error))?;
-    let parameters = match (&ask.parameters, standing) {
-        (Some(map), _) => Parameters::from_map(map.clone()),
-        (None, Some(row)) => Parameters::parse(&row.parameters),
-        (None, None) => Ok(Parameters::default()),
-    }
-    .map_err(|error| AppError::invalid("parameters", error))?;
-    let bytes = parameters.to_text().len();
-    if bytes > PARAMETERS_BYTES_MAX {
-        return Err(AppError::invalid(
-            "parameters",
-            slapos_model::ParameterError::TooLarge(bytes),
-        ));
-    }
-    // A schema is about an instance: what a share is given is its host's to judge.
-    if let Some(listed) = release.listed.as_ref().filter(|_| !ask.shared) {
-        let given = Parameters::from_map(tree::unwrapped(&parameters.to_text()))
-            .map_err(|error| AppError::invalid("parameters", error))?;
-        schemas.check(&release.url, &listed.schema, &given)?;
-    }
-    let software_type = super::state::software_type_of(ask, standing);
-    if software_type.len() > 200 || software_type.chars().any(char::is_control) {
-        return Err(AppError::invalid(
-            "type",
-            "a software type is a short word such as `default`",
-        ));
-    }
-    let filter = ask
-        .filter
-        .clone()
-        .or_else(|| standing.map(|row| view::object(&row.filter)))
-        .unwrap_or_default();
-    allocate::check_filter(&filter)?;
-    Ok(Ask {
-        name,
-        url: release.url,
-        listed: release.listed,
-        software_type,
-        parameters,
-        filter,
-        state,
-        is_shared: ask.shared,
-    })
-}
-
-fn create(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    requester: &Requester,
-    ask: &Ask,
-) -> Result<InstanceRow, AppError> {
-    if let Some(asking) = &requester.instance
-        && asking.root.requested_state == "destroyed"
-    {
-        return Err(AppError::conflict(format!(
-            "service `{}` is being destroyed and cannot ask for others",
-            asking.root.name
-        )));
-    }
-    let id = InstanceId::fresh(tx.clock(), tx.random()).to_string();
-    let listed = ask.listed.as_ref();
-    let root_id = requester
-        .instance
-        .as_ref()
-        .map_or_else(|| id.clone(), |asking| asking.root.id.clone());
-    let mut row = InstanceRow {
-        root_id,
-        parent_id: requester.parent_id().map(str::to_owned),
-        is_shared: ask.is_shared,
-        id,
-        project_id: requester.project.project_id.clone(),
-        project_name: requester.project.project_name.clone(),
-        requester_id: requester.subject_id.clone(),
-        name: ask.name.to_string(),
-        url: ask.url.clone(),
-        software_type: ask.software_type.clone(),
-        parameters: ask.parameters.to_text(),
-        filter: serde_json::Value::Object(ask.filter.clone()).to_string(),
-        requested_state: ask.state.to_string(),
-        generation: 1,
-        reported_state: "unknown".to_owned(),
-        connection: "{}".to_owned(),
-        processes: "[]".to_owned(),
-        created_at: tx.now(),
-        changed_at: tx.now(),
-        stamp: tx.now(),
-        release_name: listed.map(|listed| listed.name.clone()),
-        release_version: listed.map(|listed| listed.version.clone()),
-        ..InstanceRow::default()
-    };
-    let data = json!({"software": row.url, "state": row.requested_state});
-    tx.record(event::about(
-        &row,
-        event::INSTANCE_REQUESTED,
-        Some(caller.subject_id()),
-        data,
-    ));
-    // Its place first, so that the row is written once.
-    if row.is_shared {
-        instance::insert(tx, &row)?;
-        share::place(tx, &mut row)?;
-    } else {
-        allocate::choose(tx, &mut row)?;
-        instance::insert(tx, &row)?;
-        allocate::follow(tx, &mut row)?;
-    }
-    Ok(row)
-}
-
-/// A partition for an instance, a host for a share, when it has none yet.
-fn find_place(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> {
-    match (row.is_shared, &row.host_id, &row.partition_id) {
-        (true, None, _) => share::place(tx, row),
-        (false, _, None) => allocate::allocate(tx, row),
-        _ => Ok(()),
-    }
-}
-
-fn change(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    requester: &Requester,
-    mut row: InstanceRow,
-    ask: &Ask,
-) -> Result<InstanceRow, AppError> {
-    let before: RequestedState = read_state(&row)?;
-    if !before.may_become(ask.state) {
-        return Err(AppError::conflict(format!(
-            "service `{}` is being destroyed and cannot be asked for again until it is gone",
-            row.name
-        ))
-        .hint("ask again in a moment, or choose another name"));
-    }
-    let parameters = ask.parameters.to_text();
-    let filter = serde_json::Value::Object(ask.filter.clone()).to_string();
-    // Who asked last is told what the instance publishes; that and the filter of one that has its
-    // place are no news to the instance itself.
-    let is_asked_alike = row.filter == filter && row.parent_id.as_deref() == requester.parent_id();
-    if !is_asked_alike {
-        row.filter = filter;
-        row.parent_id = requester.parent_id().map(str::to_owned);
-        trees::set_asked(tx, &row.id, &row.filter, row.parent_id.as_deref())?;
-    }
-    let is_same = row.url == ask.url
-        && row.software_type == ask.software_type
-        && row.parameters == parameters
-        && before == ask.state;
-    if !is_same {
-        let is_other_release = row.url != ask.url;
-        row.url.clone_from(&ask.url);
-        row.software_type.clone_from(&ask.software_type);
-        row.parameters = parameters;
-        row.requested_state = ask.state.to_string();
-        touch(tx, caller, &mut row)?;
-        if is_other_release
-            && let Some(node_id) = row.node_id.as_deref()
-            && supply::find(tx, node_id, &row.url)?.is_none()
-        {
-            supply::set_requested(tx, node_id, &row.url, "available", false)?;
-        }
-    }
-    if !is_same || !is_asked_alike {
-        find_place(tx, &mut row)?;
-        return reread(tx, &row.id);
-    }
-    Ok(row)
-}
+use slapos_api::wire::instance::{InstanceView, PromiseChange, PromiseView};
+use slapos_model::{InstanceId, RequestedState, Role};
 
 /// Raises the generation after a change of what is asked, writes it and tells; a share's host is
 /// told as well.
-fn touch(tx: &mut Tx<'_>, caller: &Caller, row: &mut InstanceRow) -> Result<(), AppError> {
+pub(super) fn touch(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    row: &mut InstanceRow,
+) -> Result<(), AppError> {
     row.generation += 1;
     row.changed_at = tx.now();
     row.stamp = tx.now();
@@ -581,7 +269,8 @@ fn missing_with_hint(tx: &mut Tx<'_>, caller: &Caller, which: &str) -> AppError 
     }
 }
 
-fn read_state(row: &InstanceRow) -> Result<RequestedState, AppError> {
+/// What is asked of it, as a state.
+pub(super) fn read_state(row: &InstanceRow) -> Result<RequestedState, AppError> {
     row.requested_state.parse().map_err(|error| {
         AppError::new(
             slapos_api::ErrorCode::Internal,
@@ -590,7 +279,8 @@ fn read_state(row: &InstanceRow) -> Result<RequestedState, AppError> {
     })
 }
 
-fn reread(tx: &mut Tx<'_>, id: &str) -> Result<InstanceRow, AppError> {
+/// The row as it stands now.
+pub(super) fn reread(tx: &mut Tx<'_>, id: &str) -> Result<InstanceRow, AppError> {
     let row = instance::find(tx, id)?;
     row.ok_or_else(|| AppError::not_found("such service"))
 }

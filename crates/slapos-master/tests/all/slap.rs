@@ -269,11 +269,9 @@ impl Wire {
     pub(crate) fn partition(&self, name: &str) -> Value {
         let full = self.full();
         let list = full.find("_computer_partition_list").unwrap();
-        let items = list.as_items().unwrap().iter();
-        let found = items
-            .filter(|item| text(item, "_partition_id") == name)
-            .cloned();
-        found.last().unwrap()
+        let mut items = list.as_items().unwrap().iter();
+        let found = items.find(|item| text(item, "_partition_id") == name);
+        found.unwrap().clone()
     }
 
     /// What an instance is given.

@@ -4,15 +4,17 @@
 //! its state in `database_uri` as a master of ours, and listens on loopback only. Start with
 //! [`run`]; the file's language is in `ini.rs`.
 
+mod foreign;
 mod ini;
 
 use crate::engine::{self, ChildArgs};
 use crate::failure::{Failure, Outcome};
 use clap::Subcommand;
+use foreign::refuse_foreign_database;
 use ini::Ini;
 use slapos_master::{Database, MasterConfig, ProxyConfig};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -216,41 +218,6 @@ fn read_products(text: &str) -> BTreeMap<String, String> {
         .map(|(name, url)| (name.to_owned(), url.trim().to_owned()))
         .collect()
 }
-
-/// The file of an original's proxy is not ours to write into.
-fn refuse_foreign_database(path: &Path) -> Result<(), Failure> {
-    let unreadable =
-        |error: std::io::Error| Failure::new(format!("cannot read {}: {error}", path.display()));
-    let mut head = Vec::new();
-    match std::fs::File::open(path) {
-        Ok(file) => file
-            .take(FOREIGN_BYTES)
-            .read_to_end(&mut head)
-            .map_err(unreadable)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    // Every table of the original has a number in its name; ours have none.
-    let is_foreign = head
-        .windows(11)
-        .any(|name| name == b"partition18" || name == b"partition17")
-        || head
-            .windows(22)
-            .any(|text| text == b"forwarded_partition_re");
-    if is_foreign {
-        return Err(Failure::new(format!(
-            "{} is the database of a Python `slapos proxy`",
-            path.display()
-        ))
-        .with_hint(
-            "name another file with --database-uri FILE; taking its state over is not built yet",
-        ));
-    }
-    Ok(())
-}
-
-/// The schema of a small database is in its first pages.
-const FOREIGN_BYTES: u64 = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

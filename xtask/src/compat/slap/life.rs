@@ -1,14 +1,16 @@
 //! A whole life with the genuine client and node: from registration to the last usage report.
 //!
 //! Every step is a command of the package from PyPI; what it must print or leave behind is checked
-//! after it. Start with [`Life::run`].
+//! after it. Start with `steps.rs`.
+
+mod command;
+mod steps;
 
 use super::python::Python;
 use crate::Outcome;
-use crate::command::{say, top};
-use std::io::{BufRead, BufReader};
+use command::{copy_release, expect, free_port, start_server, words_of, write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// On what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +20,6 @@ pub(super) enum Side {
     /// `slapos master run`: client, node and partitions by certificate.
     Master,
 }
-
-/// Values that a float, a careless reader or a second encoding would break.
-const EXACT: &str = r#"{"n":12345678901234567890.10,"big":9007199254740993,"u":"é€😀","e":"","z":null,"d":{"a":[{"b":{}}]},"x":"&<>\"'"}"#;
 
 /// A server of ours and the package's two programs.
 pub(super) struct Life<'p> {
@@ -111,6 +110,11 @@ impl<'p> Life<'p> {
                 tls
             }
         };
+        self.configure(&url, &identity)
+    }
+
+    /// The node's configuration, and what it is to offer.
+    fn configure(&self, url: &str, identity: &str) -> Outcome {
         let at = |name: &str| self.path(name).display().to_string();
         let node = format!(
             "[slapos]\ncomputer_id = {}\nmaster_url = {url}\n{identity}root_check = False\n\
@@ -168,198 +172,13 @@ impl<'p> Life<'p> {
             "Node has successfully been configured as COMP-",
         )?;
         let text = std::fs::read_to_string(&cfg).map_err(|error| error.to_string())?;
-        let find = |key: &str| {
-            let line = text.lines().find(|line| line.starts_with(key));
-            let value = line.and_then(|line| line.split_once('='));
-            value
-                .map(|(_, value)| value.trim().to_owned())
-                .ok_or_else(|| format!("the registered configuration has no {key}"))
-        };
+        let find = |key: &str| find_setting(&text, key);
         self.computer = find("computer_id")?;
         let mut identity = String::new();
         for key in ["key_file", "cert_file", "certificate_repository_path"] {
             identity.push_str(&format!("{key} = {}\n", find(key)?));
         }
         Ok(identity)
-    }
-
-    /// The whole life.
-    pub(super) fn run(&self) -> Outcome {
-        self.format_and_supply()?;
-        self.ask_with_a_child()?;
-        self.share()?;
-        self.break_and_mend()?;
-        self.stop_bang_and_start()?;
-        self.destroy()?;
-        say(&format!(
-            "{:?}: the whole life is as with the original",
-            self.side
-        ));
-        Ok(())
-    }
-
-    fn format_and_supply(&self) -> Outcome {
-        self.client(&["request", "early", &self.release()], self.no_room(), "")?;
-        self.node(&["format", "--now"], 0)?;
-        self.client(&["computer", "list"], 0, &self.computer)?;
-        self.client(
-            &["computer", "info", &self.computer],
-            0,
-            "Computer Reference: ",
-        )?;
-        self.client(&["computer", "info", "COMP-NONE"], 2, "")?;
-        self.client(&["supply", &self.release(), &self.computer], 0, "Done.")?;
-        self.node(&["software", "--now"], 0)?;
-        let built = std::fs::read_dir(self.path("soft")).map_err(|error| error.to_string())?;
-        let built = built.filter_map(Result::ok);
-        if !built
-            .into_iter()
-            .any(|entry| entry.path().join(".completed").exists())
-        {
-            return Err("the node built no release".to_owned());
-        }
-        Ok(())
-    }
-
-    /// What finds no room: refused by a proxy, asked to wait by a master.
-    fn no_room(&self) -> i32 {
-        match self.side {
-            Side::Proxy => 1,
-            Side::Master => 2,
-        }
-    }
-
-    fn request(&self, name: &str, more: &[&str], text: &str) -> Outcome {
-        let release = self.release();
-        let mut words = vec!["request", name, &release];
-        words.extend(more);
-        self.client(&words, 0, text)
-    }
-
-    fn ask_with_a_child(&self) -> Outcome {
-        if self.side == Side::Master {
-            self.request("early", &["--state", "destroyed"], "")?;
-            self.node(&["report", "--now"], 0)?;
-        }
-        let exact = format!("_={EXACT}");
-        self.request(
-            "web",
-            &["--parameters", "child=kid", &exact],
-            "State is : started.",
-        )?;
-        // Asks for the child; the child publishes; its requester is told and takes it.
-        for _ in 0..3 {
-            self.node(&["instance", "--now"], 0)?;
-        }
-        self.client(&["service", "list"], 0, "\"web\"")?;
-        self.client(
-            &["service", "info", "nope"],
-            2,
-            "Instance nope does not exist.",
-        )?;
-        let script = format!(
-            "import sys\nown = slap.registerOpenOrder().request({:?}, 'web', partition_parameter_kw={{'child': 'kid', '_': sys.stdin.read()}})\n\
-             d = own.getConnectionParameterDict()\nassert d['child'] == 'kid', d\nassert d['root'] == 'web', d\n\
-             sys.stdin = None\nprint(d['_'], end='')",
-            self.release()
-        );
-        let answered = self.library(&script, EXACT)?;
-        if answered != EXACT {
-            return Err(format!(
-                "a parameter came back changed:\n{EXACT}\n{answered}"
-            ));
-        }
-        Ok(())
-    }
-
-    fn share(&self) -> Outcome {
-        self.request(
-            "site",
-            &["--slave", "--parameters", "name=you"],
-            "State is : started.",
-        )?;
-        self.node(&["instance", "--now"], 0)?;
-        self.request(
-            "site",
-            &["--slave", "--parameters", "name=you"],
-            "'hello': 'you'",
-        )?;
-        self.request("site", &["--slave", "--state", "destroyed"], "")
-    }
-
-    fn web(&self, more: &[&str]) -> Outcome {
-        let mut words = vec!["--parameters"];
-        words.extend(more);
-        self.request("web", &words, "")
-    }
-
-    fn break_and_mend(&self) -> Outcome {
-        self.web(&["child=kid", "broken=yes"])?;
-        // 2 is a promise that failed.
-        self.node(&["instance", "--now"], 2)?;
-        if self.side == Side::Master {
-            self.client(&["service", "info", "web"], 0, "\"status\": \"red\"")?;
-        }
-        self.web(&["child=kid"])?;
-        self.node(&["instance", "--now"], 0)?;
-        if self.side == Side::Master {
-            self.client(&["service", "info", "web"], 0, "\"status\": \"green\"")?;
-        }
-        Ok(())
-    }
-
-    fn stop_bang_and_start(&self) -> Outcome {
-        let keep = ["--parameters", "child=kid"];
-        self.request(
-            "web",
-            &[keep[0], keep[1], "--state", "stopped"],
-            "State is : stopped.",
-        )?;
-        self.node(&["instance", "--now"], 0)?;
-        self.check_runs(false)?;
-        self.request(
-            "web",
-            &[keep[0], keep[1], "--state", "started"],
-            "State is : started.",
-        )?;
-        self.node(&["instance", "--now"], 0)?;
-        self.check_runs(true)?;
-        self.node(&["bang", "-m", "hello"], 0)?;
-        let banged = self.node_output(&["instance", "--now"], 0)?;
-        if !banged.contains("Processing Computer Partition slappart0") {
-            return Err("a bang led to nothing".to_owned());
-        }
-        self.node(&["report", "--now"], 0)
-    }
-
-    /// The root's service runs, or does not, by the word of the node's supervisor.
-    fn check_runs(&self, is_wanted: bool) -> Outcome {
-        let status = self.supervisorctl("status")?;
-        let mut lines = status.lines();
-        let runs = lines.any(|line| line.contains("slappart0") && line.contains("RUNNING"));
-        if runs == is_wanted {
-            return Ok(());
-        }
-        Err(format!(
-            "the service runs: {runs}, wanted: {is_wanted}\n{status}"
-        ))
-    }
-
-    fn destroy(&self) -> Outcome {
-        self.request("web", &["--state", "destroyed"], "State is : destroyed.")?;
-        for _ in 0..3 {
-            self.node(&["instance", "--now"], 0)?;
-            self.node(&["report", "--now"], 0)?;
-        }
-        self.client(&["service", "list"], 0, "{}")?;
-        let left =
-            std::fs::read_dir(self.path("inst/slappart0")).map_err(|error| error.to_string())?;
-        let left = left.filter_map(Result::ok);
-        if left.into_iter().any(|entry| entry.file_name() == "etc") {
-            return Err("the destroyed instance left its files".to_owned());
-        }
-        self.client(&["remove", &self.release(), &self.computer], 0, "Done.")?;
-        self.node(&["software", "--now"], 0)
     }
 
     fn client(&self, words: &[&str], status: i32, text: &str) -> Outcome {
@@ -440,69 +259,11 @@ impl<'p> Life<'p> {
     }
 }
 
-/// Runs a command; all that it printed, when it ended as it should and said what it should.
-fn expect(command: &mut Command, status: i32, text: &str) -> Result<String, String> {
-    let line = format!("{command:?}").replace('"', "");
-    let output = command
-        .output()
-        .map_err(|error| format!("cannot run {line}: {error}"))?;
-    let words = words_of(&output);
-    if output.status.code() != Some(status) {
-        return Err(format!("{line}: {}, not {status}\n{words}", output.status));
-    }
-    if !words.contains(text) {
-        return Err(format!("{line} does not say `{text}`:\n{words}"));
-    }
-    Ok(words)
-}
-
-fn words_of(output: &Output) -> String {
-    let (out, error) = (&output.stdout, &output.stderr);
-    String::from_utf8_lossy(out).into_owned() + &String::from_utf8_lossy(error)
-}
-
-fn write(path: &Path, text: &str) -> Outcome {
-    std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
-}
-
-/// The test's release, with its own place filled in.
-fn copy_release(to: &Path) -> Outcome {
-    let from = top().join("xtask/src/compat/slap/release");
-    for name in ["software.cfg", "instance.cfg.in"] {
-        let text = std::fs::read_to_string(from.join(name));
-        let text = text.map_err(|error| format!("{name}: {error}"))?;
-        write(
-            &to.join(name),
-            &text.replace("@HERE@", &to.display().to_string()),
-        )?;
-    }
-    Ok(())
-}
-
-fn free_port() -> Result<u16, String> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
-    Ok(address.port())
-}
-
-/// Starts a server and waits for its word that it listens.
-fn start_server(command: &mut Command) -> Result<Child, String> {
-    command.stdout(Stdio::piped()).stdin(Stdio::null());
-    let mut child = command
-        .spawn()
-        .map_err(|error| format!("cannot start our server: {error}"))?;
-    let stdout = child
-        .stdout
-        .take()
-        .ok_or("our server has no standard output")?;
-    let mut line = String::new();
-    BufReader::new(stdout)
-        .read_line(&mut line)
-        .map_err(|error| error.to_string())?;
-    if line.contains("listening on") {
-        return Ok(child);
-    }
-    drop(child.kill());
-    drop(child.wait());
-    Err(format!("our server did not start: {line}"))
+/// A value of a configuration file.
+fn find_setting(text: &str, key: &str) -> Result<String, String> {
+    let line = text.lines().find(|line| line.starts_with(key));
+    let value = line.and_then(|line| line.split_once('='));
+    value
+        .map(|(_, value)| value.trim().to_owned())
+        .ok_or_else(|| format!("the registered configuration has no {key}"))
 }

@@ -5,7 +5,7 @@ use super::{Answer, Call};
 use crate::app::caller::Act;
 use crate::app::tree::{self, Removal};
 use crate::app::{AppError, Caller, Proof, view};
-use crate::http::slap::instance::{Shown, flat, json_to_map, status_text};
+use crate::http::slap::instance::{Network, Shown, flat, json_to_map, status_text};
 use crate::http::slap::partition::{NOT_ASKED, children_text, keep_state};
 use crate::http::slap::request::{Asked, Outcome, ask};
 use crate::http::slap::who::Seat;
@@ -30,26 +30,7 @@ enum Addresses {
 fn to_json(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> Json {
     let row = &shown.row;
     let is_proxy = dialect.proxy().is_some();
-    let is_hidden = row.is_shared && addresses == Addresses::OwnOnly;
-    let networks: &[_] = if is_hidden { &[] } else { &shown.networks };
-    let is_full = |network: &&crate::http::slap::instance::Network| {
-        !is_proxy && !network.gateway.is_empty() && !network.netmask.is_empty()
-    };
-    let (full, plain): (Vec<_>, Vec<_>) = networks.iter().partition(is_full);
-    let plain = plain
-        .iter()
-        .map(|network| json!([network.interface, network.address]));
-    let full = full.iter().map(|network| {
-        let (interface, address, gateway) =
-            (&network.interface, &network.address, &network.gateway);
-        json!([
-            interface,
-            address,
-            gateway,
-            network.netmask,
-            network.network
-        ])
-    });
+    let (plain, full) = address_lists(is_proxy, shown, addresses);
     // A proxy knows of no time of a share that was just asked for.
     let is_fresh = row.is_shared && is_proxy && addresses == Addresses::OfHost;
     let processed_at = if is_fresh {
@@ -72,14 +53,33 @@ fn to_json(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> Json {
         "parameters": flat(&row.parameters),
         "shared": row.is_shared,
         "root_instance_title": shown.root_name,
-        "ip_list": plain.collect::<Vec<_>>(),
-        "full_ip_list": full.collect::<Vec<_>>(),
+        "ip_list": plain,
+        "full_ip_list": full,
         "sla_parameters": sla,
         "computer_guid": shown.computer(dialect),
         "compute_partition_id": shown.partition(),
         "processing_timestamp": processed_at,
         "access_status_message": if is_proxy { String::new() } else { status_text(row) },
     })
+}
+
+/// (interface, address), and the whole of those with a gateway, which a master gives there instead.
+fn address_lists(is_proxy: bool, shown: &Shown, addresses: Addresses) -> (Vec<Json>, Vec<Json>) {
+    let is_hidden = shown.row.is_shared && addresses == Addresses::OwnOnly;
+    let networks: &[Network] = if is_hidden { &[] } else { &shown.networks };
+    let is_full = |network: &&Network| {
+        !is_proxy && !network.gateway.is_empty() && !network.netmask.is_empty()
+    };
+    let (full, plain): (Vec<&Network>, Vec<&Network>) = networks.iter().partition(is_full);
+    let pair = |network: &Network| json!([network.interface, network.address]);
+    let whole = |network: &Network| {
+        let (gateway, netmask, net) = (&network.gateway, &network.netmask, &network.network);
+        json!([network.interface, network.address, gateway, netmask, net])
+    };
+    (
+        plain.into_iter().map(pair).collect(),
+        full.into_iter().map(whole).collect(),
+    )
 }
 
 fn sla_of(row: &InstanceRow) -> JsonMap {
