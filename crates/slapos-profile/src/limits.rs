@@ -1,0 +1,12 @@
+//! Every bound of this crate, with its reason.
+
+/// A profile fetched from a URL; the language refuses larger files anyway.
+pub(crate) const REMOTE_BYTES_MAX: u64 = 4 << 20;
+/// Files inside files that are looked at as written; what the language allows.
+pub(crate) const TREE_DEPTH_MAX: usize = 1_000;
+/// Files that are looked at as written; what the language allows.
+pub(crate) const TREE_FILES_MAX: usize = 10_000;
+/// Sections inherited through sections that are followed; deeper than anyone can read.
+pub(crate) const MACRO_DEPTH_MAX: usize = 200;
+/// Overridden changes of one option that are told of; more would hide the first.
+pub(crate) const STORY_STEPS_MAX: usize = 1_000;
