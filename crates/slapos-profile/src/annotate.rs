@@ -59,7 +59,8 @@ pub fn annotate(
     };
     let mut annotated = Annotated::default();
     for name in names {
-        let options = stories.options(name).iter().map(|option| {
+        let names = stories.options(name);
+        let options = names.iter().map(|option| {
             let story = Story::clone(&stories.story(name, option));
             (option.clone(), story)
         });

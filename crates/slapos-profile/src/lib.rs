@@ -9,12 +9,16 @@
 pub mod annotate;
 pub mod diff;
 mod disk;
+pub mod format;
 mod host;
 mod limits;
+pub mod lint;
 mod place;
 mod python_text;
 pub mod query;
 mod question;
+#[cfg(test)]
+mod random;
 pub mod resolve;
 mod syntax;
 mod texts;

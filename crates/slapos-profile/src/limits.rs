@@ -10,3 +10,5 @@ pub(crate) const TREE_FILES_MAX: usize = 10_000;
 pub(crate) const MACRO_DEPTH_MAX: usize = 200;
 /// Overridden changes of one option that are told of; more would hide the first.
 pub(crate) const STORY_STEPS_MAX: usize = 1_000;
+/// Findings of one run of the linter; more only scroll the first ones away.
+pub(crate) const FINDINGS_MAX: usize = 2_000;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use slapos_buildout::{
-    Fetch, LoadOptions, Machine, Override, OverrideError, Profile, Report, load,
+    Fetch, LoadOptions, Machine, Override, OverrideError, Profile, Report, base_of, join, load,
 };
 use thiserror::Error;
 

@@ -3,7 +3,9 @@
 //! A loaded profile knows what holds in the end; this knows what was written and did not survive. Broken files are
 //! kept as far as they can be read, so that an editor works while somebody types.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use slapos_buildout::{Machine, base_of, condition_holds, join};
@@ -21,6 +23,10 @@ pub(crate) struct Tree {
     by_location: HashMap<String, usize>,
     /// By section and option, everything that is written about it, in the order of effect.
     steps: HashMap<String, HashMap<String, Vec<WrittenStep>>>,
+    /// By section, its headers whose conditions hold, as file and header, in the order of effect.
+    headers: HashMap<String, Vec<(usize, usize)>>,
+    /// For a file, all those that it extends, directly or not; worked out when asked.
+    below: RefCell<HashMap<usize, Rc<HashSet<usize>>>>,
 }
 
 /// One file.
@@ -66,11 +72,12 @@ impl Tree {
             .enumerate()
             .map(|(index, file)| (file.location.clone(), index))
             .collect();
-        let steps = index(&files);
         Tree {
-            files,
+            steps: index(&files),
+            headers: index_headers(&files),
+            below: RefCell::default(),
             by_location,
-            steps,
+            files,
         }
     }
 
@@ -103,35 +110,32 @@ impl Tree {
 
     /// Headers of a section whose conditions hold, as file and header, in the order of effect.
     pub(crate) fn headers(&self, section: &str) -> Vec<(&TreeFile, usize)> {
-        let mut found = Vec::new();
-        for file in &self.files {
-            for header in 0..file.syntax.headers.len() {
-                if file.holds[header] && file.syntax.section_name(header) == section {
-                    found.push((file, header));
-                }
-            }
-        }
+        let found = self.headers.get(section).map_or(&[][..], Vec::as_slice);
         found
+            .iter()
+            .map(|(file, header)| (&self.files[*file], *header))
+            .collect()
     }
 
     /// Whether the file at `from` extends the other, directly or not.
     pub(crate) fn extends(&self, from: usize, other: usize) -> bool {
+        if let Some(below) = self.below.borrow().get(&from) {
+            return below.contains(&other);
+        }
         let mut seen = HashSet::new();
         let mut ahead = vec![from];
         while let Some(next) = ahead.pop() {
             for location in &self.files[next].extends {
-                let Some(index) = self.by_location.get(location) else {
-                    continue;
-                };
-                if *index == other {
-                    return true;
-                }
-                if seen.insert(*index) {
+                if let Some(index) = self.by_location.get(location)
+                    && seen.insert(*index)
+                {
                     ahead.push(*index);
                 }
             }
         }
-        false
+        let extends = seen.contains(&other);
+        self.below.borrow_mut().insert(from, Rc::new(seen));
+        extends
     }
 }
 
@@ -191,6 +195,17 @@ fn extended(location: &str, syntax: &Syntax) -> Vec<String> {
         .collect()
 }
 
+fn index_headers(files: &[TreeFile]) -> HashMap<String, Vec<(usize, usize)>> {
+    let mut all: HashMap<String, Vec<(usize, usize)>> = HashMap::new();
+    for (number, file) in files.iter().enumerate() {
+        for header in (0..file.holds.len()).filter(|header| file.holds[*header]) {
+            let name = file.syntax.section_name(header).to_owned();
+            all.entry(name).or_default().push((number, header));
+        }
+    }
+    all
+}
+
 fn index(files: &[TreeFile]) -> HashMap<String, HashMap<String, Vec<WrittenStep>>> {
     let mut all: HashMap<String, HashMap<String, Vec<WrittenStep>>> = HashMap::new();
     for (number, file) in files.iter().enumerate() {
@@ -225,4 +240,56 @@ fn own_steps(file: &TreeFile, number: usize) -> Vec<(usize, WrittenStep)> {
     kept.into_iter()
         .map(|option| (option, step(option)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::annotate::{Change, Story};
+    use crate::random::{One, profile, question};
+
+    /// What the steps come to, with the rules of annotate.rs.
+    fn folded(tree: &Tree, section: &str, option: &str) -> String {
+        let changes = tree.steps(section, option).iter().map(|step| {
+            let (file, written) = tree.at(*step);
+            Change {
+                section: section.to_owned(),
+                sign: step.sign.text(),
+                value: file.syntax.value(written),
+                origin: slapos_buildout::Origin {
+                    file: String::new(),
+                    line: 0,
+                    column: 0,
+                },
+            }
+        });
+        Story {
+            history: changes.collect(),
+            overrode: Vec::new(),
+        }
+        .value()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn steps_of_a_file_come_to_what_the_language_reads(text in profile()) {
+            let fetch = One(text.clone());
+            let Ok((profile, tree)) = question().explain(&fetch) else {
+                return Ok(());
+            };
+            for section in profile.sections().filter(|section| *section != "buildout") {
+                for option in profile.options(section) {
+                    let expect = profile.raw(section, option).unwrap_or_default();
+                    prop_assert_eq!(folded(&tree, section, option), expect, "{}:{} in {:?}", section, option, text);
+                }
+            }
+            for (section, option, _) in tree.written() {
+                prop_assert!(profile.raw(section, option).is_some(), "{section}:{option} in {text:?}");
+            }
+        }
+    }
 }
