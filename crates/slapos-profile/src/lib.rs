@@ -10,6 +10,7 @@ pub mod annotate;
 pub mod diff;
 mod disk;
 pub mod format;
+pub mod graph;
 mod host;
 mod limits;
 pub mod lint;

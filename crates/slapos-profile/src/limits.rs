@@ -12,3 +12,7 @@ pub(crate) const MACRO_DEPTH_MAX: usize = 200;
 pub(crate) const STORY_STEPS_MAX: usize = 1_000;
 /// Findings of one run of the linter; more only scroll the first ones away.
 pub(crate) const FINDINGS_MAX: usize = 2_000;
+/// Nodes and places of long arrows in a picture; beyond it nobody could follow an arrow anyway.
+pub(crate) const LAYOUT_PLACES_MAX: usize = 50_000;
+/// Times that columns are ordered; more hardly changes a picture.
+pub(crate) const LAYOUT_SWEEPS: usize = 8;

@@ -8,12 +8,25 @@ use clap::Subcommand;
 use slapos_buildout::{Machine, Profile, Report};
 use slapos_profile::{Disk, Question, host_machine, parse_python, report_json};
 
+mod annotate;
+mod diff;
+mod format;
+mod graph;
+mod lint;
+mod query;
 mod resolve;
 
 const EXAMPLES: &str = "\
 Examples:
   slapos profile resolve software.cfg            Every section with its values, the order of parts
-  slapos profile resolve software.cfg --json buildout:parts=nginx
+  slapos profile annotate software.cfg --section nginx   Where each value comes from
+  slapos profile query software.cfg nginx:url    One value
+  slapos profile graph software.cfg --format svg > needs.svg
+  slapos profile lint software.cfg               What is wrong or suspicious
+  slapos profile diff old.cfg new.cfg            What changes in the result
+  slapos profile fmt software.cfg                Write it well, in place
+
+Every command takes assignments above all files, such as buildout:parts=nginx.
 
 Exit codes: 0 done, 1 the profile has errors, 2 wrong usage.";
 
@@ -28,6 +41,13 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     Resolve(resolve::Args),
+    Annotate(annotate::Args),
+    Query(query::Args),
+    Graph(graph::Args),
+    Lint(lint::Args),
+    Diff(diff::Args),
+    #[command(name = "fmt")]
+    Format(format::Args),
 }
 
 /// What every command reads.
@@ -68,6 +88,12 @@ struct Target {
 pub(crate) fn run(args: Args, json: bool) -> Outcome {
     match args.action {
         Action::Resolve(args) => resolve::run(&args, json),
+        Action::Annotate(args) => annotate::run(&args, json),
+        Action::Query(args) => query::run(&args, json),
+        Action::Graph(args) => graph::run(&args, json),
+        Action::Lint(args) => lint::run(&args, json),
+        Action::Diff(args) => diff::run(&args, json),
+        Action::Format(args) => format::run(&args, json),
     }
 }
 
