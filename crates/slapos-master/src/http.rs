@@ -4,6 +4,7 @@
 //! in it; `tests/all/rights.rs` holds a row for each.
 
 pub mod answer;
+mod asked;
 pub mod auth;
 mod catalog;
 mod instance;
@@ -13,6 +14,7 @@ mod project;
 mod supply;
 mod watch;
 
+pub use asked::Asked;
 pub use watch::Watchers;
 
 use crate::app::schema::Schemas;
@@ -39,6 +41,8 @@ pub struct Inner {
     pub store: Store,
     /// Compiled schemas.
     pub schemas: Arc<Schemas>,
+    /// Names that were asked for before.
+    pub asked: Asked,
     /// The authority.
     pub pki: Pki,
     /// Which life of which master.

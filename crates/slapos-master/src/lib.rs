@@ -237,6 +237,7 @@ pub async fn router(
     let context = Context::new(Inner {
         store: prepared.store,
         schemas: Arc::new(Schemas::default()),
+        asked: http::Asked::default(),
         pki: prepared.pki,
         epoch: prepared.epoch,
         watchers,

@@ -13,6 +13,9 @@ pub const COMMIT_BATCH_MAX: usize = 256;
 /// Connections that read from SQLite beside the writer.
 pub const READERS: usize = 2;
 
+/// Names remembered as asked for before: 1 MiB at most.
+pub const ASKED_MAX: usize = 65_536;
+
 /// Connections to PostgreSQL.
 pub const POSTGRES_CONNECTIONS: usize = 8;
 

@@ -20,13 +20,13 @@ mod tx;
 
 pub use tx::{Param, Row, Tx};
 
-use crate::limits::WRITE_QUEUE_MAX;
+use crate::limits::{WATCH_BUFFER, WRITE_QUEUE_MAX};
 use event::EventRow;
 use slapos_model::{Clock, RandomSource};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 /// Which database.
 #[derive(Debug, Clone)]
@@ -75,11 +75,12 @@ pub enum StoreError {
 
 /// What a commit made known besides its answers.
 #[derive(Debug, Default)]
-pub struct Published {
-    /// Transient notices, not in the log.
-    pub notices: Vec<EventRow>,
-    /// Whether the log grew.
-    pub has_events: bool,
+struct Published {
+    /// For the watchers: transient notices, and entries of the log where they are known to be in
+    /// order.
+    rows: Vec<EventRow>,
+    /// Whether the log has entries that the watchers were not handed.
+    is_log_ahead: bool,
 }
 
 /// A closure with its answer, as the threads of the store see it.
@@ -133,9 +134,9 @@ where
 pub struct Store {
     writes: mpsc::SyncSender<Box<dyn Job>>,
     reads: mpsc::SyncSender<Box<dyn Job>>,
-    /// Raised when the event log grew.
+    /// Raised when the event log has entries that are not in the feed.
     changed: watch::Receiver<u64>,
-    notices: tokio::sync::broadcast::Sender<EventRow>,
+    feed: broadcast::Sender<Arc<EventRow>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -147,18 +148,18 @@ impl std::fmt::Debug for Store {
 /// What the threads of the store share.
 struct Shared {
     changed: watch::Sender<u64>,
-    notices: tokio::sync::broadcast::Sender<EventRow>,
+    feed: broadcast::Sender<Arc<EventRow>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
 }
 
 impl Shared {
     fn publish(&self, published: Published) {
-        for notice in published.notices {
+        for row in published.rows {
             // Nobody watching is no error.
-            drop(self.notices.send(notice));
+            drop(self.feed.send(Arc::new(row)));
         }
-        if published.has_events {
+        if published.is_log_ahead {
             self.changed.send_modify(|count| *count += 1);
         }
     }
@@ -177,10 +178,10 @@ impl Store {
         let (writes, write_queue) = mpsc::sync_channel(WRITE_QUEUE_MAX);
         let (reads, read_queue) = mpsc::sync_channel(WRITE_QUEUE_MAX);
         let (changed, changed_receiver) = watch::channel(0);
-        let (notices, _) = tokio::sync::broadcast::channel(crate::limits::WATCH_BUFFER);
+        let (feed, _) = broadcast::channel(WATCH_BUFFER);
         let shared = Arc::new(Shared {
             changed,
-            notices: notices.clone(),
+            feed: feed.clone(),
             clock,
             random,
         });
@@ -192,7 +193,7 @@ impl Store {
             writes,
             reads,
             changed: changed_receiver,
-            notices,
+            feed,
         })
     }
 
@@ -241,21 +242,23 @@ impl Store {
             .unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
     }
 
-    /// Changes when the event log grew.
+    /// Changes when the log has entries that are not in the feed: on PostgreSQL, where several
+    /// connections and masters append, and only the log itself has them in order.
     #[must_use]
     pub fn log_changes(&self) -> watch::Receiver<u64> {
         self.changed.clone()
     }
 
-    /// Transient notices from now on.
+    /// What the watchers are handed: notices, and entries in order. Whoever reads entries after a
+    /// change of the log sends them here.
     #[must_use]
-    pub fn notices(&self) -> tokio::sync::broadcast::Receiver<EventRow> {
-        self.notices.subscribe()
+    pub fn feed(&self) -> broadcast::Sender<Arc<EventRow>> {
+        self.feed.clone()
     }
 
     /// Tells the watchers something that is not kept.
     pub fn notify(&self, notice: EventRow) {
-        drop(self.notices.send(notice));
+        drop(self.feed.send(Arc::new(notice)));
     }
 }
 

@@ -173,8 +173,17 @@ impl World {
 
     /// Waits until a service keeps all its promises, the first time with its build.
     pub(crate) fn wait_green(&self, name: &str) -> Result<InstanceView, String> {
+        self.wait_green_within(name, FIRST_GREEN)
+    }
+
+    /// The same with another limit.
+    pub(crate) fn wait_green_within(
+        &self,
+        name: &str,
+        limit: Duration,
+    ) -> Result<InstanceView, String> {
         let mut last = String::new();
-        wait_for(&format!("{name} to be green"), FIRST_GREEN, || {
+        wait_for(&format!("{name} to be green"), limit, || {
             let view = self
                 .client
                 .find_instance(name)

@@ -9,44 +9,78 @@ use crate::store::node::{self, NodeRow};
 use crate::store::{Tx, supply};
 use serde_json::{Value, json};
 
-/// Gives the instance a partition, or says why there is none; writes its place and the events.
+/// Gives an instance that stands a partition, or says why there is none; writes its place and the
+/// events.
 ///
 /// # Errors
 /// The store's.
 pub fn allocate(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> {
+    let reason_before = row.wait_reason.clone();
+    choose(tx, row)?;
+    if row.partition_id.is_none() && row.wait_reason == reason_before {
+        return Ok(());
+    }
+    instance::set_place(tx, row)?;
+    follow(tx, row)
+}
+
+/// Claims a partition for the instance, or says in it why there is none. The row itself is the
+/// caller's to write.
+///
+/// # Errors
+/// The store's.
+pub fn choose(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> {
     let filter = object(&row.filter);
-    let candidates = candidates(tx, &row.project_id, &filter)?;
-    for candidate in candidates
-        .iter()
-        .filter(|candidate| misfit(candidate, &filter).is_none())
-    {
+    for candidate in candidates(tx, &row.project_id, &filter)? {
+        if misfit(&candidate, &filter).is_some() {
+            continue;
+        }
         if let Some((partition_id, partition_name)) =
             node::claim_partition(tx, &candidate.id, &row.id)?
         {
-            row.node_id = Some(candidate.id.clone());
-            row.node_name = Some(candidate.name.clone());
+            row.node_id = Some(candidate.id);
+            row.node_name = Some(candidate.name);
             row.partition_id = Some(partition_id);
             row.partition_name = Some(partition_name);
             row.wait_reason = None;
-            return place(tx, row);
+            return Ok(());
         }
     }
     let nodes = node::list(tx, &row.project_id)?;
-    let reason = refuse(tx, &nodes, &filter)?;
-    if row.wait_reason.as_deref() != Some(&reason) {
-        row.wait_reason = Some(reason.clone());
-        instance::set_place(tx, row)?;
-        tx.record(event::about(
-            row,
-            event::INSTANCE_WAITING,
-            None,
-            json!({"message": reason}),
-        ));
-    }
+    row.wait_reason = Some(refuse(tx, &nodes, &filter)?);
     Ok(())
 }
 
-/// The nodes to look at: where a filter names one, the others are not even read.
+/// What follows from a place once it is written: the release is ordered with the first instance of
+/// it on a node, the node has something new to do, and the log tells.
+///
+/// # Errors
+/// The store's.
+pub fn follow(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> {
+    let Some(node_id) = row.node_id.as_deref() else {
+        let data = json!({"message": row.wait_reason});
+        tx.record(event::about(row, event::INSTANCE_WAITING, None, data));
+        return Ok(());
+    };
+    let known = supply::find(tx, node_id, &row.url)?;
+    if known
+        .as_ref()
+        .is_none_or(|supply| supply.requested_state != "available")
+    {
+        supply::set_requested(tx, node_id, &row.url, "available", false)?;
+    }
+    node::raise_generation(tx, node_id)?;
+    row.supply_state = Some(known.map_or_else(
+        || supply::WAITING.to_owned(),
+        |supply| supply.reported_state,
+    ));
+    let data = json!({"node": row.node_name, "partition": row.partition_name});
+    tx.record(event::about(row, event::INSTANCE_ALLOCATED, None, data));
+    Ok(())
+}
+
+/// The nodes to look at, no more than have to be read: the one that a filter names; those that
+/// have room where any will do; all where facts have to be compared.
 fn candidates(
     tx: &mut Tx<'_>,
     project_id: &str,
@@ -56,6 +90,9 @@ fn candidates(
         Some(which) => Ok(node::find_in_project(tx, project_id, which)?
             .into_iter()
             .collect()),
+        None if filter.is_empty() => {
+            Ok(node::find_with_room(tx, project_id)?.into_iter().collect())
+        }
         None => Ok(node::list(tx, project_id)?),
     }
 }
@@ -71,22 +108,6 @@ pub fn allocate_waiting(tx: &mut Tx<'_>, project_id: &str) -> Result<(), AppErro
             allocate(tx, &mut row)?;
         }
     }
-    Ok(())
-}
-
-/// The release is ordered with the first instance of it on a node.
-fn place(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<(), AppError> {
-    instance::set_place(tx, row)?;
-    let Some(node_id) = row.node_id.as_deref() else {
-        return Ok(());
-    };
-    let known = supply::find(tx, node_id, &row.url)?;
-    if known.is_none_or(|supply| supply.requested_state != "available") {
-        supply::set_requested(tx, node_id, &row.url, "available", false)?;
-    }
-    node::raise_generation(tx, node_id)?;
-    let data = json!({"node": row.node_name, "partition": row.partition_name});
-    tx.record(event::about(row, event::INSTANCE_ALLOCATED, None, data));
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use slapos_model::Role;
 
 /// What came with a call to prove who it is from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Proof {
     /// Nothing.
     None,

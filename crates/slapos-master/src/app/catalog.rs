@@ -2,7 +2,7 @@
 
 use super::{AppError, view};
 use crate::store::Tx;
-use crate::store::catalog::{self, ReleaseRow};
+use crate::store::catalog::{self, BriefRow, ReleaseRow};
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 use slapos_api::wire::catalog::{CatalogEntry, ReleaseFiles};
@@ -17,8 +17,19 @@ static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../catalog");
 pub struct Resolved {
     /// Identity.
     pub url: String,
-    /// Schema of its parameters, when it is from the catalogue.
-    pub schema: Option<String>,
+    /// What the catalogue says of it.
+    pub listed: Option<Listed>,
+}
+
+/// What the catalogue says of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What is typed.
+    pub name: String,
+    /// Of the software.
+    pub version: String,
+    /// Schema of its parameters.
+    pub schema: String,
 }
 
 /// What a person typed → the release: a catalogue name (`redis`, `redis@7.0.15`), its identity, an
@@ -27,12 +38,16 @@ pub struct Resolved {
 /// # Errors
 /// When nothing is known of that name, with the nearest one.
 pub fn resolve(tx: &mut Tx<'_>, software: &str) -> Result<Resolved, AppError> {
-    let from = |row: ReleaseRow| Resolved {
+    let from = |row: BriefRow| Resolved {
         url: row.url,
-        schema: Some(row.schema),
+        listed: Some(Listed {
+            name: row.name,
+            version: row.version,
+            schema: row.schema,
+        }),
     };
     if software.starts_with("catalog:") {
-        let found = catalog::find_by_url(tx, software)?;
+        let found = catalog::find_brief(tx, software)?;
         return found.map(from).ok_or_else(|| unknown(tx, software));
     }
     let is_elsewhere = software.starts_with('/')
@@ -54,11 +69,11 @@ fn check_elsewhere(software: &str) -> Result<Resolved, AppError> {
     }
     Ok(Resolved {
         url: software.to_owned(),
-        schema: None,
+        listed: None,
     })
 }
 
-fn find_entry(tx: &mut Tx<'_>, name: &str) -> Result<ReleaseRow, AppError> {
+fn find_entry(tx: &mut Tx<'_>, name: &str) -> Result<BriefRow, AppError> {
     let found = match name.split_once('@') {
         Some((name, version)) => catalog::find_version(tx, name, version)?,
         None => catalog::find_default(tx, name)?,
@@ -90,14 +105,6 @@ fn unknown(tx: &mut Tx<'_>, name: &str) -> AppError {
     }
 }
 
-/// Name and version of a release of the catalogue.
-///
-/// # Errors
-/// The store's.
-pub fn find_label(tx: &mut Tx<'_>, url: &str) -> Result<Option<(String, String)>, AppError> {
-    Ok(catalog::find_by_url(tx, url)?.map(|row| (row.name, row.version)))
-}
-
 /// The catalogue.
 ///
 /// # Errors
@@ -111,7 +118,9 @@ pub fn list(tx: &mut Tx<'_>) -> Result<Vec<CatalogEntry>, AppError> {
 /// # Errors
 /// When there is none, with the nearest one.
 pub fn find(tx: &mut Tx<'_>, name: &str) -> Result<CatalogEntry, AppError> {
-    find_entry(tx, name).map(to_wire)
+    let url = find_entry(tx, name)?.url;
+    let found = catalog::find_by_url(tx, &url)?;
+    found.map(to_wire).ok_or_else(|| unknown(tx, name))
 }
 
 /// The files of a release, for a node.

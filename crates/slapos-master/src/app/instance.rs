@@ -1,6 +1,7 @@
 //! Asking for services: create or get, change, stop, destroy.
 
 use super::caller::Membership;
+use super::catalog::Listed;
 use super::schema::Schemas;
 use super::{AppError, Caller, allocate, catalog, event, view};
 use crate::limits::{LIST_MAX, PROMISES_MAX};
@@ -15,6 +16,7 @@ use slapos_model::{InstanceId, Name, Parameters, RequestedState, Role};
 struct Ask {
     name: Name,
     url: String,
+    listed: Option<Listed>,
     software_type: String,
     parameters: Parameters,
     filter: JsonMap,
@@ -127,8 +129,8 @@ fn complete(
         (None, None) => Ok(Parameters::default()),
     }
     .map_err(|error| AppError::invalid("parameters", error))?;
-    if let Some(schema) = &release.schema {
-        schemas.check(&release.url, schema, &parameters)?;
+    if let Some(listed) = &release.listed {
+        schemas.check(&release.url, &listed.schema, &parameters)?;
     }
     let software_type = super::state::software_type_of(ask, standing);
     if software_type.len() > 200 || software_type.chars().any(char::is_control) {
@@ -146,6 +148,7 @@ fn complete(
     Ok(Ask {
         name,
         url: release.url,
+        listed: release.listed,
         software_type,
         parameters,
         filter,
@@ -160,7 +163,7 @@ fn create(
     ask: &Ask,
 ) -> Result<InstanceView, AppError> {
     let id = InstanceId::fresh(tx.clock(), tx.random()).to_string();
-    let release = catalog::find_label(tx, &ask.url)?;
+    let listed = ask.listed.as_ref();
     let mut row = InstanceRow {
         root_id: id.clone(),
         id,
@@ -179,11 +182,10 @@ fn create(
         processes: "[]".to_owned(),
         created_at: tx.now(),
         changed_at: tx.now(),
-        release_name: release.as_ref().map(|(name, _)| name.clone()),
-        release_version: release.map(|(_, version)| version),
+        release_name: listed.map(|listed| listed.name.clone()),
+        release_version: listed.map(|listed| listed.version.clone()),
         ..InstanceRow::default()
     };
-    instance::insert(tx, &row)?;
     let data = json!({"software": row.url, "state": row.requested_state});
     tx.record(event::about(
         &row,
@@ -191,11 +193,10 @@ fn create(
         Some(caller.subject_id()),
         data,
     ));
-    allocate::allocate(tx, &mut row)?;
-    if let Some(node_id) = row.node_id.as_deref() {
-        let supply = supply::find(tx, node_id, &row.url)?;
-        row.supply_state = supply.map(|supply| supply.reported_state);
-    }
+    // Its place first, so that the row is written once.
+    allocate::choose(tx, &mut row)?;
+    instance::insert(tx, &row)?;
+    allocate::follow(tx, &mut row)?;
     Ok(view::instance(&row))
 }
 

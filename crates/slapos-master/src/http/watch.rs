@@ -1,13 +1,13 @@
 //! `/v1/events` and `/v1/watch`: the event log, page by page or as it grows.
 //!
-//! One task reads what was appended and hands it to all watchers, so that a thousand of them cost
-//! one query an entry. A watcher that falls behind is told to read the log again, never slows the
-//! others.
+//! What was appended is handed to all watchers, by the store itself or by one task that reads it, so
+//! that a thousand of them cost one query an entry at most. A watcher that falls behind reads the
+//! log again, never slows the others.
 
 use super::Context;
 use super::answer::{Reply, list};
 use crate::app::{AppError, Caller, Proof, event, node};
-use crate::limits::{WATCH_BUFFER, WATCHERS_MAX};
+use crate::limits::WATCHERS_MAX;
 use crate::store::event::{EventRow, last_seq, list_after};
 use crate::store::{Store, StoreError};
 use axum::extract::{Query, State};
@@ -32,33 +32,23 @@ pub struct Watchers {
 }
 
 impl Watchers {
-    /// Starts the task that hands out what is appended; it ends with the store.
+    /// Starts the task that hands out what the store does not hand out by itself; it ends with the
+    /// store.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub async fn start(store: &Store) -> Result<Self, StoreError> {
-        let (sender, _) = broadcast::channel(WATCH_BUFFER);
+        let sender = store.feed();
         let last = store.read(last_seq).await?;
-        tokio::spawn(hand_out(store.clone(), sender.clone(), last));
+        tokio::spawn(hand_out(store.clone(), last));
         Ok(Self { sender })
     }
 }
 
-async fn hand_out(store: Store, sender: broadcast::Sender<Arc<EventRow>>, mut last: i64) {
-    let (mut changes, mut notices) = (store.log_changes(), store.notices());
-    loop {
-        tokio::select! {
-            changed = changes.changed() => {
-                if changed.is_err() { return }
-                last = hand_out_after(&store, &sender, last).await;
-            }
-            notice = notices.recv() => match notice {
-                // Nobody watching is no error.
-                Ok(notice) => drop(sender.send(Arc::new(notice))),
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return,
-            },
-        }
+async fn hand_out(store: Store, mut last: i64) {
+    let (mut changes, sender) = (store.log_changes(), store.feed());
+    while changes.changed().await.is_ok() {
+        last = hand_out_after(&store, &sender, last).await;
     }
 }
 

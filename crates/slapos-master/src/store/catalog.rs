@@ -73,16 +73,37 @@ pub fn upsert(tx: &mut Tx<'_>, release: &ReleaseRow) -> Result<(), StoreError> {
     .map(drop)
 }
 
+/// What a request needs of a release: the long texts stay on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BriefRow {
+    /// Identity.
+    pub url: String,
+    /// What is typed.
+    pub name: String,
+    /// Of the software.
+    pub version: String,
+    /// JSON Schema of the parameters.
+    pub schema: String,
+}
+
+fn read_brief(row: &Row<'_>) -> Result<BriefRow, StoreError> {
+    Ok(BriefRow {
+        url: row.text(0)?,
+        name: row.text(1)?,
+        version: row.text(2)?,
+        schema: row.text(3)?,
+    })
+}
+
 /// The release that a bare name means.
 ///
 /// # Errors
 /// The database's.
-pub fn find_default(tx: &mut Tx<'_>, name: &str) -> Result<Option<ReleaseRow>, StoreError> {
+pub fn find_default(tx: &mut Tx<'_>, name: &str) -> Result<Option<BriefRow>, StoreError> {
     tx.query_first(
-        "SELECT url, name, version, title, summary, schema, connection, readme, files, is_default
-         FROM release WHERE name = $1 AND is_default = 1",
+        "SELECT url, name, version, schema FROM release WHERE name = $1 AND is_default = 1",
         params![name],
-        read,
+        read_brief,
     )
 }
 
@@ -94,12 +115,23 @@ pub fn find_version(
     tx: &mut Tx<'_>,
     name: &str,
     version: &str,
-) -> Result<Option<ReleaseRow>, StoreError> {
+) -> Result<Option<BriefRow>, StoreError> {
     tx.query_first(
-        "SELECT url, name, version, title, summary, schema, connection, readme, files, is_default
-         FROM release WHERE name = $1 AND version = $2",
+        "SELECT url, name, version, schema FROM release WHERE name = $1 AND version = $2",
         params![name, version],
-        read,
+        read_brief,
+    )
+}
+
+/// What a request needs of the release of that identity.
+///
+/// # Errors
+/// The database's.
+pub fn find_brief(tx: &mut Tx<'_>, url: &str) -> Result<Option<BriefRow>, StoreError> {
+    tx.query_first(
+        "SELECT url, name, version, schema FROM release WHERE url = $1",
+        params![url],
+        read_brief,
     )
 }
 

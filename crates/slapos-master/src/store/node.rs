@@ -137,6 +137,22 @@ pub fn find_in_project(
     )
 }
 
+/// The first node of a project, by name, that has a free partition.
+///
+/// # Errors
+/// The database's.
+pub fn find_with_room(tx: &mut Tx<'_>, project_id: &str) -> Result<Option<NodeRow>, StoreError> {
+    tx.query_first(
+        "SELECT id, project_id, subject_id, name, key_hash, generation, version, facts, seen_at
+         FROM node WHERE project_id = $1 AND is_disabled = 0 AND EXISTS (
+             SELECT 1 FROM partition WHERE partition.node_id = node.id
+                 AND partition.instance_id IS NULL AND partition.is_enabled = 1)
+         ORDER BY name LIMIT 1",
+        params![project_id],
+        read,
+    )
+}
+
 /// Raises the generation of what the node is asked.
 ///
 /// # Errors

@@ -163,14 +163,14 @@ impl Worker {
         let notices = std::mem::take(&mut tx.notices);
         drop(tx);
         let result = if is_kept {
-            let has_events = !events.is_empty();
+            let is_log_ahead = !events.is_empty();
             prepared
                 .append(events)
                 .and_then(|()| prepared.batch("COMMIT"))
                 .map(|()| {
                     self.shared.publish(Published {
-                        notices,
-                        has_events,
+                        rows: notices,
+                        is_log_ahead,
                     });
                 })
         } else {

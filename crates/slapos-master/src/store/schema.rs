@@ -5,7 +5,10 @@
 use super::StoreError;
 
 /// Add a new one here, at the end; what is above was released and never changes.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+];
 
 /// What brings a database at version `found` up to date.
 ///

@@ -4,6 +4,9 @@ use super::{Row, StoreError, Tx};
 use crate::params;
 use slapos_model::Timestamp;
 
+/// What a supply is reported as before its node has said anything.
+pub const WAITING: &str = "waiting";
+
 /// A supply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SupplyRow {

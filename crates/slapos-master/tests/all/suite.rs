@@ -12,7 +12,9 @@ use slapos_api::wire::project::TokenCreate;
 use slapos_api::wire::supply::SupplySet;
 use slapos_master::app::{AppError, catalog, event, instance, node, project, report, supply, why};
 use slapos_master::store::Database;
-use slapos_testkit::Postgres;
+use slapos_testkit::{Postgres, wait_until};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 macro_rules! suite {
@@ -64,6 +66,7 @@ suite!(
     members_roles_and_last_owner,
     tokens_expire_and_are_revoked,
     failed_closure_leaves_nothing,
+    failing_closures_among_others_take_nothing_with_them,
     panic_in_a_closure_harms_no_other,
     events_are_numbered_without_gaps_in_order,
     catalog_has_versions,
@@ -758,6 +761,54 @@ fn panic_in_a_closure_harms_no_other(world: &World) {
     world
         .with(OWNER, |tx, caller| project::create(tx, caller, "half"))
         .unwrap();
+}
+
+fn failing_closures_among_others_take_nothing_with_them(world: &World) {
+    let asking = AtomicUsize::new(0);
+    let make = &|index: usize| {
+        asking.fetch_add(1, Ordering::SeqCst);
+        world.with(OWNER, move |tx, caller| {
+            project::create(tx, caller, &format!("p{index}"))?;
+            match index % 3 {
+                1 => Err(AppError::conflict("on purpose")),
+                _ => Ok(()),
+            }
+        })
+    };
+    std::thread::scope(|scope| {
+        // The first holds the writer until the others are about to wait, so that they share commits.
+        let held = Arc::new((Mutex::new(true), Condvar::new()));
+        let holder = {
+            let held = Arc::clone(&held);
+            scope.spawn(move || {
+                world.write(move |_| {
+                    let is_held = held.0.lock().unwrap();
+                    drop(held.1.wait_while(is_held, |is_held| *is_held).unwrap());
+                    Ok::<_, AppError>(())
+                })
+            })
+        };
+        let makers: Vec<_> = (0..24)
+            .map(|index| scope.spawn(move || (index, make(index))))
+            .collect();
+        wait_until("all to ask", Duration::from_secs(20), || {
+            (asking.load(Ordering::SeqCst) == 24).then_some(())
+        });
+        *held.0.lock().unwrap() = false;
+        held.1.notify_all();
+        holder.join().unwrap().unwrap();
+        for maker in makers {
+            let (index, made) = maker.join().unwrap();
+            assert_eq!(made.is_err(), index % 3 == 1, "closure {index}");
+        }
+    });
+    assert_eq!(
+        world.with(OWNER, project::me).unwrap().projects.len(),
+        1 + 16
+    );
+    let told = world.event_kinds();
+    let told = told.iter().filter(|kind| *kind == event::PROJECT_CHANGED);
+    assert_eq!(told.count(), 16);
 }
 
 fn events_are_numbered_without_gaps_in_order(world: &World) {
