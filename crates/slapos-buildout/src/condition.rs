@@ -11,7 +11,7 @@ mod marker;
 mod names;
 
 /// Whether the condition holds on this machine. The error fits behind "the condition …".
-pub(crate) fn holds(written: &str, machine: &Machine) -> Result<bool, String> {
+pub fn holds(written: &str, machine: &Machine) -> Result<bool, String> {
     // A header cannot hold these two characters, they would begin a comment.
     let text = written.replace(r"\x23", "#").replace(r"\x3b", ";");
     if let Some(result) = marker::evaluate(&text, machine) {

@@ -28,7 +28,9 @@ mod typed;
 mod value;
 
 pub use command_line::{Override, OverrideError};
+pub use condition::holds as condition_holds;
 pub use load::{Fetch, FetchFailure, LoadOptions, load};
+pub use location::{base_of, join};
 pub use machine::Machine;
 pub use part::{PartOptions, RecipeError, Recipes};
 pub use profile::{Origin, Profile, Step};

@@ -80,8 +80,10 @@ impl<'p> Session<'p> {
 
     /// The value of an option; an error if the section or the option does not exist.
     pub fn get(&self, section: &str, option: &str) -> Result<Value, Report> {
-        let value = self.find(section, option)?;
-        value.ok_or_else(|| self.missing_option(section, option, None))
+        match self.find(section, option)? {
+            Some(value) => Ok(value),
+            None => Ok(self.stand_in(section, option, None)?.into()),
+        }
     }
 
     /// The value of an option, none if the section has no such option; an error if there is no such section.

@@ -66,6 +66,7 @@ enum Command {
     Remove(command::supply::RemoveArgs),
     Node(command::node::Args),
     Master(command::master::Args),
+    Profile(command::profile::Args),
     Completion(command::completion::Args),
     #[command(hide = true)]
     Internal(command::internal::Args),
@@ -91,6 +92,7 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.command {
         // These need no folder: a job runs with hardly any environment, as a user without a home.
         Command::Completion(args) => command::completion::run(&args),
+        Command::Profile(args) => command::profile::run(args, cli.shared.json),
         Command::Internal(args) if args.is_without_folder() => command::internal::run_bare(&args),
         other => dispatch_in(&context(&cli.shared)?, other),
     }
@@ -109,6 +111,7 @@ fn dispatch_in(context: &Context, command: Command) -> Outcome {
         Command::Remove(args) => command::supply::run_remove(context, args),
         Command::Node(args) => command::node::run(context, args),
         Command::Master(args) => command::master::run(context, args),
+        Command::Profile(args) => command::profile::run(args, context.json),
         Command::Completion(args) => command::completion::run(&args),
         Command::Internal(_) => command::internal::run(context),
     }

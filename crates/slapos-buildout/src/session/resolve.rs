@@ -131,7 +131,7 @@ impl Session<'_> {
                     match self.stored(&target, option, waiting)? {
                         Some(value) => out.push_str(&value),
                         None if option == SECTION_NAME => out.push_str(section),
-                        None => return Err(self.missing_option(&target, option, Some(reference))),
+                        None => out.push_str(&self.stand_in(&target, option, Some(reference))?),
                     }
                 }
             }
@@ -153,13 +153,30 @@ impl Session<'_> {
                     match self.read(&target, option)? {
                         Some(value) => out.push_str(&value.as_text()),
                         None if option == SECTION_NAME => out.push_str(section),
-                        None => return Err(self.missing_option(&target, option, Some(reference))),
+                        None => out.push_str(&self.stand_in(&target, option, Some(reference))?),
                     }
                 }
             }
             self.bound(&out)?;
         }
         Ok(out)
+    }
+
+    /// What the recipes give for an option that a section with a recipe lacks; else the error that it is missing.
+    pub(super) fn stand_in(
+        &self,
+        section: &str,
+        option: &str,
+        reference: Option<&str>,
+    ) -> Result<String, Report> {
+        let has_recipe = self.built.borrow().get(section).is_some_and(|built| {
+            let recipe = built.section.folded("recipe");
+            recipe.is_some_and(|recipe| !recipe.is_empty())
+        });
+        let given = has_recipe.then(|| self.recipes.stand_in(section, option));
+        given
+            .flatten()
+            .ok_or_else(|| self.missing_option(section, option, reference))
     }
 
     /// The section and option that a reference means. The section is built, and a dependency of the one that refers to it.
