@@ -107,18 +107,7 @@ impl Compared {
         write(&self.folder, &case)?;
         let mut question = question(&self.folder, &case);
         let ours = ours::answer(&question, &self.machine);
-        let kind = match (ours.get("error"), ours.get("order_error")) {
-            (Some(_), _) => "refused",
-            (_, Some(_)) => "loaded, parts refused",
-            _ => "resolved",
-        };
-        *self.tally.entry(kind.to_owned()).or_default() += 1;
-        for (place, problems) in [("loading", &ours["error"]), ("parts", &ours["order_error"])] {
-            if let Some(kind) = problems[0]["kind"].as_str() {
-                let what = format!("    {place}: {kind}");
-                *self.tally.entry(what).or_default() += 1;
-            }
-        }
+        self.tally_of(&ours);
         let mut used = BTreeSet::new();
         let theirs = self.engine.ask(&question)?;
         let Some(first) = rules::difference(&theirs, &ours, &mut used) else {
@@ -151,6 +140,22 @@ impl Compared {
         used.extend(needed);
         self.count(used);
         Ok(())
+    }
+
+    /// What became of a profile on our side.
+    fn tally_of(&mut self, ours: &Value) {
+        let kind = match (ours.get("error"), ours.get("order_error")) {
+            (Some(_), _) => "refused",
+            (_, Some(_)) => "loaded, parts refused",
+            _ => "resolved",
+        };
+        *self.tally.entry(kind.to_owned()).or_default() += 1;
+        for (place, problems) in [("loading", &ours["error"]), ("parts", &ours["order_error"])] {
+            if let Some(kind) = problems[0]["kind"].as_str() {
+                let what = format!("    {place}: {kind}");
+                *self.tally.entry(what).or_default() += 1;
+            }
+        }
     }
 
     fn count(&mut self, rules: BTreeSet<&'static str>) {

@@ -4,6 +4,9 @@
 //! macros, increments, conditions, references, escapes, blocks, comments, kinds of line ends, parts, the command line.
 //! Never in here: what a profile means. Start with [`Case::draw`].
 
+mod damage;
+mod sections;
+
 use super::values::Values;
 use crate::drill::luck::Luck;
 
@@ -17,43 +20,6 @@ pub(super) struct Case {
     /// Whether the file `home/default.cfg` lies beneath all others.
     pub(super) has_defaults: bool,
 }
-
-/// Lines that are wrong, or right only in some places.
-const ODD_LINES: [&str; 27] = [
-    "a line with no sign",
-    "[bad name here]",
-    "[unclosed",
-    "x y = 1",
-    "  indented at odd place",
-    "= no name",
-    "[s0] trailing",
-    "a : 1",
-    "[s1:]",
-    "[s0: ]",
-    "[s0:nonsense_name]",
-    "[s0:1/0]",
-    "[s0:linux and]",
-    "[s1:python_version ~ '3']",
-    "<= nowhere",
-    "<= s0 s1",
-    "< = s1",
-    "<+= s0",
-    "z = ${nowhere:a}",
-    "z = ${s0:nothing}",
-    "z = ${s0}",
-    "z = ${:z}",
-    "z = ${s0:a:b}",
-    "z = ${s0/x:a}",
-    "z = ${s0:}",
-    "=> s0",
-    "[s0]# c ]",
-];
-
-/// Characters that Python counts as space, and some that it does not.
-const ODD_CHARS: [char; 14] = [
-    '\u{b}', '\u{c}', '\u{1c}', '\u{1f}', '\u{85}', '\u{a0}', '\u{2028}', '\u{3000}', '\u{feff}',
-    '\u{200b}', '\t', '\u{0}', '$', '=',
-];
 
 /// What one case does at all, so that simple cases stay simple.
 #[derive(Debug)]
@@ -241,123 +207,6 @@ impl<'a> Writer<'a> {
         extends
     }
 
-    fn buildout(&mut self, index: usize, extends: &[String], lines: &mut Vec<String>) {
-        lines.push("[buildout]".to_owned());
-        let extends = match (extends.len(), self.is(30)) {
-            (0, _) => None,
-            (1, false) => Some(format!("extends = {}", extends[0])),
-            (_, false) => Some(format!("extends =\n  {}", extends.join("\n  "))),
-            (_, true) => Some(format!("extends = {}", extends.join(" "))),
-        };
-        lines.extend(extends);
-        if index == 0 {
-            let mut parts = Vec::new();
-            for _ in 0..self.below(5) {
-                parts.push(self.part());
-            }
-            lines.push(format!("parts = {}", parts.join(" ")));
-        } else if self.is(30) {
-            let sign = pick(self.values.luck, &["=", "+=", "+=", "-="]);
-            let part = self.part();
-            lines.push(format!("parts {sign} {part}"));
-        }
-        if self.is(10) {
-            let value = self.values.value(&self.sections, &[]);
-            lines.push(format!("own = {value}"));
-        }
-        if self.is(50) {
-            lines.push(String::new());
-        }
-    }
-
-    /// Mostly one that has a recipe.
-    fn part(&mut self) -> String {
-        let from = match self.parts.is_empty() || self.is(7) {
-            true => &self.sections,
-            false => &self.parts,
-        };
-        pick(self.values.luck, from).to_owned()
-    }
-
-    fn section(&mut self, at: usize, lines: &mut Vec<String>) {
-        self.comment(20, lines);
-        let name = self.sections[at].clone();
-        let condition = match self.values.traits.conditions && self.is(30) {
-            true => format!(":{}", self.values.condition()),
-            false => String::new(),
-        };
-        let header = match self.is(10) {
-            true => format!("[ {name} {condition} ] # note"),
-            false => format!("[{name}{condition}]"),
-        };
-        lines.push(header);
-        if self.values.traits.recipes && self.is(40) {
-            let seen = self.seen(at);
-            let line = self.values.recipe(&seen, &self.options[..1]);
-            if line.contains("vector") {
-                self.parts.push(name.clone());
-            }
-            if line.contains("location") {
-                self.values
-                    .known
-                    .push((name.clone(), "location".to_owned()));
-            }
-            lines.push(line);
-        }
-        if self.values.traits.macros && at > 0 && self.is(35) {
-            let parents: Vec<&str> = (0..[1, 1, 1, 2, 3][self.below(5)])
-                .map(|_| pick(self.values.luck, &self.sections[..at]))
-                .collect();
-            lines.push(format!("<= {}", parents.join("\n   ")));
-        }
-        for _ in 0..1 + self.below(u8::try_from(self.options.len()).unwrap_or(1)) {
-            let option = pick(self.values.luck, &self.options).to_owned();
-            self.option(at, &option, lines);
-        }
-        if self.is(60) {
-            lines.push(pick(self.values.luck, &["", "", "  "]).to_owned());
-        }
-    }
-
-    fn option(&mut self, at: usize, option: &str, lines: &mut Vec<String>) {
-        let key = (self.sections[at].clone(), option.to_owned());
-        let may_increment = self.values.traits.baseless || self.values.known.contains(&key);
-        let sign = match self.values.traits.increments && may_increment {
-            true => pick(
-                self.values.luck,
-                &[" =", "=", " +=", " +=", "+=", " -=", "-="],
-            ),
-            false => pick(self.values.luck, &[" =", "=", "  =", "\t="]),
-        };
-        if !sign.contains(['+', '-']) {
-            self.values.known.push(key);
-        }
-        // A reference mostly goes to sections before this one, so that there are few circles.
-        let seen = self.seen(at);
-        let own = self.own(option);
-        if self.values.traits.blocks && self.is(30) {
-            lines.push(format!("{option}{sign}"));
-            let indent = pick(self.values.luck, &["  ", "    ", "\t", " \t"]);
-            for _ in 0..1 + self.below(4) {
-                let deeper = pick(self.values.luck, &["", "", "", "  "]);
-                let value = self.values.value(&seen, &own);
-                lines.push(format!("{indent}{deeper}{value}"));
-                self.comment(15, lines);
-                if self.is(12) {
-                    lines.push(pick(self.values.luck, &["", "   "]).to_owned());
-                }
-            }
-            return;
-        }
-        let value = self.values.value(&seen, &own);
-        let space = pick(self.values.luck, &[" ", " ", "", "   "]);
-        lines.push(format!("{option}{sign}{space}{value}"));
-        if self.is(15) {
-            let value = self.values.value(&seen, &own);
-            lines.push(format!("   {value}"));
-        }
-    }
-
     fn seen(&mut self, at: usize) -> Vec<String> {
         match self.values.traits.wild_references {
             true => self.sections.clone(),
@@ -378,45 +227,6 @@ impl<'a> Writer<'a> {
         if self.values.traits.comments && self.is(percent) {
             let comments = ["# a comment", "; another = one", "#[s0]", ";"];
             lines.push(pick(self.values.luck, &comments).to_owned());
-        }
-    }
-
-    /// Breaks one file: an odd line, an odd character, a lost or doubled piece.
-    fn damage(&mut self, case: &mut Case) {
-        let at = self.below(u8::try_from(case.files.len()).unwrap_or(1));
-        let text = &case.files[at].1;
-        let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
-        let line = self.below(u8::try_from(lines.len()).unwrap_or(u8::MAX));
-        match self.below(6) {
-            0..=2 => lines.insert(line, pick(self.values.luck, &ODD_LINES).to_owned()),
-            3 => drop(lines.remove(line)),
-            4 => {
-                let odd = ODD_CHARS[self.below(14)];
-                let place = self.below(u8::try_from(lines[line].chars().count() + 1).unwrap_or(1));
-                let (before, after): (Vec<_>, Vec<_>) = lines[line]
-                    .chars()
-                    .enumerate()
-                    .partition(|(n, _)| *n < place);
-                let chars = before.into_iter().map(|(_, c)| c).chain([odd]);
-                lines[line] = chars.chain(after.into_iter().map(|(_, c)| c)).collect();
-            }
-            _ => {
-                let other = self.below(u8::try_from(lines.len()).unwrap_or(u8::MAX));
-                lines.swap(line, other);
-            }
-        }
-        case.files[at].1 = lines.join("\n");
-    }
-
-    /// Some files come from editors with other ideas of a line's end, or with a byte order mark.
-    fn line_ends(&mut self, case: &mut Case) {
-        for (_, text) in &mut case.files {
-            match self.below(40) {
-                0..=2 => *text = text.replace('\n', "\r\n"),
-                3 => *text = text.replace('\n', "\r"),
-                4 => text.insert(0, '\u{feff}'),
-                _ => {}
-            }
         }
     }
 }

@@ -118,40 +118,41 @@ fn resolved_differs(
     all.extend(names(theirs, "unresolved"));
     all.extend(names(ours, "sections"));
     all.extend(names(ours, "unresolved"));
-    for name in all {
-        let (failed, refused) = (
-            theirs["unresolved"].get(&name),
-            ours["unresolved"].get(&name),
-        );
-        let differs = match (failed, refused) {
-            (Some(theirs), Some(ours)) => error_differs(&format!("[{name}]"), theirs, ours, used),
-            (None, None) => {
-                let (theirs, ours) = (&theirs["sections"][&name], &ours["sections"][&name]);
-                let is_same = normal(theirs) == normal(ours);
-                (!is_same).then(|| {
-                    objects_differ(
-                        &format!("[{name}]"),
-                        &json!({name.clone(): theirs}),
-                        &json!({name.clone(): ours}),
-                    )
-                })
-            }
-            (failed, refused) => {
-                let value = |side: &Value| side["sections"].get(&name).cloned();
-                let theirs = failed.cloned().or_else(|| value(theirs));
-                let ours = refused.cloned().or_else(|| value(ours));
-                Some(format!(
-                    "[{name}]\n  engine: {}\n  ours:   {}",
-                    told(theirs.as_ref()),
-                    told(ours.as_ref())
-                ))
-            }
-        };
-        if differs.is_some() {
-            return differs;
+    all.into_iter()
+        .find_map(|name| section_differs(&name, theirs, ours, used))
+}
+
+fn section_differs(
+    name: &str,
+    theirs: &Value,
+    ours: &Value,
+    used: &mut BTreeSet<&'static str>,
+) -> Option<String> {
+    let (failed, refused) = (theirs["unresolved"].get(name), ours["unresolved"].get(name));
+    match (failed, refused) {
+        (Some(theirs), Some(ours)) => error_differs(&format!("[{name}]"), theirs, ours, used),
+        (None, None) => {
+            let (theirs, ours) = (&theirs["sections"][name], &ours["sections"][name]);
+            let is_same = normal(theirs) == normal(ours);
+            (!is_same).then(|| {
+                objects_differ(
+                    &format!("[{name}]"),
+                    &json!({name: theirs}),
+                    &json!({name: ours}),
+                )
+            })
+        }
+        (failed, refused) => {
+            let value = |side: &Value| side["sections"].get(name).cloned();
+            let theirs = failed.cloned().or_else(|| value(theirs));
+            let ours = refused.cloned().or_else(|| value(ours));
+            Some(format!(
+                "[{name}]\n  engine: {}\n  ours:   {}",
+                told(theirs.as_ref()),
+                told(ours.as_ref())
+            ))
         }
     }
-    None
 }
 
 /// Typed values written one way, because the engine prints sets in no order.
