@@ -110,10 +110,10 @@ impl Compared {
         self.tally_of(&ours);
         let mut used = BTreeSet::new();
         let theirs = self.engine.ask(&question)?;
-        let Some(first) = rules::difference(&theirs, &ours, &mut used) else {
+        if rules::difference(&theirs, &ours, &mut used).is_none() {
             self.count(used);
             return Ok(());
-        };
+        }
         let mut needed = rules::applicable(&case.text());
         let with = |engine: &mut Engine, question: &mut Value, rules: &BTreeSet<&str>| {
             question["rules"] = json!(rules);
@@ -124,8 +124,7 @@ impl Compared {
         };
         let (differs, mut used) = with(&mut self.engine, &mut question, &needed)?;
         if let Some(differs) = differs {
-            let told = if needed.is_empty() { first } else { differs };
-            self.differing.push((name.to_owned(), case, told));
+            self.differing.push((name.to_owned(), case, differs));
             return Ok(());
         }
         // Only the rules without which it differs explain it.

@@ -67,12 +67,7 @@ impl Writer<'_> {
             }
             lines.push(line);
         }
-        if self.values.traits.macros && at > 0 && self.is(35) {
-            let parents: Vec<&str> = (0..[1, 1, 1, 2, 3][self.below(5)])
-                .map(|_| pick(self.values.luck, &self.sections[..at]))
-                .collect();
-            lines.push(format!("<= {}", parents.join("\n   ")));
-        }
+        self.macros(at, lines);
         for _ in 0..1 + self.below(u8::try_from(self.options.len()).unwrap_or(1)) {
             let option = pick(self.values.luck, &self.options).to_owned();
             self.option(at, &option, lines);
@@ -82,16 +77,30 @@ impl Writer<'_> {
         }
     }
 
-    fn option(&mut self, at: usize, option: &str, lines: &mut Vec<String>) {
-        let key = (self.sections[at].clone(), option.to_owned());
-        let may_increment = self.values.traits.baseless || self.values.known.contains(&key);
-        let sign = match self.values.traits.increments && may_increment {
+    fn macros(&mut self, at: usize, lines: &mut Vec<String>) {
+        if self.values.traits.macros && at > 0 && self.is(35) {
+            let parents: Vec<&str> = (0..[1, 1, 1, 2, 3][self.below(5)])
+                .map(|_| pick(self.values.luck, &self.sections[..at]))
+                .collect();
+            lines.push(format!("<= {}", parents.join("\n   ")));
+        }
+    }
+
+    /// What stands between a name and its value.
+    fn sign(&mut self, key: &(String, String)) -> &'static str {
+        let may_increment = self.values.traits.baseless || self.values.known.contains(key);
+        match self.values.traits.increments && may_increment {
             true => pick(
                 self.values.luck,
                 &[" =", "=", " +=", " +=", "+=", " -=", "-="],
             ),
             false => pick(self.values.luck, &[" =", "=", "  =", "\t="]),
-        };
+        }
+    }
+
+    fn option(&mut self, at: usize, option: &str, lines: &mut Vec<String>) {
+        let key = (self.sections[at].clone(), option.to_owned());
+        let sign = self.sign(&key);
         if !sign.contains(['+', '-']) {
             self.values.known.push(key);
         }
