@@ -81,10 +81,6 @@ impl Tree {
         }
     }
 
-    pub(crate) fn file(&self, location: &str) -> Option<&TreeFile> {
-        self.files.get(*self.by_location.get(location)?)
-    }
-
     /// Everything that is written about an option, in the order of effect.
     pub(crate) fn steps(&self, section: &str, option: &str) -> &[WrittenStep] {
         let steps = self
@@ -180,7 +176,7 @@ impl Reader<'_> {
         if let Some(known) = self.conditions.get(condition) {
             return *known;
         }
-        let holds = condition_holds(condition, self.machine).unwrap_or(false);
+        let holds = condition_holds(condition, self.machine, self.texts).unwrap_or(false);
         self.conditions.insert(condition.to_owned(), holds);
         holds
     }
