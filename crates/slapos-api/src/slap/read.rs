@@ -189,7 +189,10 @@ impl Reader<'_> {
     /// The text up to the end of the element, XML references resolved.
     fn text(&mut self, is_empty: bool) -> Result<String, SlapError> {
         let mut text = String::new();
-        while !is_empty {
+        if is_empty {
+            return Ok(text);
+        }
+        loop {
             match self.event()? {
                 Event::Text(part) => text.push_str(&part.xml10_content()),
                 Event::CData(part) => text.push_str(&part.xml10_content()),
