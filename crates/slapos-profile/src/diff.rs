@@ -9,13 +9,16 @@ use slapos_buildout::Value;
 
 use crate::resolve::{Options, Resolved, value_json};
 
+/// Options that changed, each with what it was and what it is.
+pub type Changes = BTreeMap<String, (Option<Value>, Option<Value>)>;
+
 /// The changes.
 #[derive(Debug, Default)]
 pub struct Difference {
     pub added: BTreeMap<String, Options>,
     pub removed: BTreeMap<String, Options>,
     /// By section and option: before and after; none is an option that is not there.
-    pub changed: BTreeMap<String, BTreeMap<String, (Option<Value>, Option<Value>)>>,
+    pub changed: BTreeMap<String, Changes>,
     /// Both orders of parts, if they differ.
     pub order: Option<(Vec<String>, Vec<String>)>,
 }
