@@ -6,6 +6,7 @@
 mod catalog;
 mod client;
 mod kill;
+pub(crate) mod luck;
 
 use crate::Outcome;
 

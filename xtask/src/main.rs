@@ -40,7 +40,7 @@ enum Task {
     Generate,
     /// Measure, beside the goals and the limits of this machine in the same run.
     Bench(bench::Arguments),
-    /// Put the genuine programs beside ours, and let them work together.
+    /// Answer as the programs do that are replaced: random inputs, side by side.
     Compat(compat::Arguments),
     /// Break things at random, and see that nothing acknowledged is lost.
     Drill(drill::Arguments),

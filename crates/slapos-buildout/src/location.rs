@@ -12,7 +12,7 @@ pub(crate) fn is_url(name: &str) -> bool {
 }
 
 /// The folder of a file, or the URL up to its last `/`; no slash at the end.
-pub(crate) fn base_of(location: &str) -> &str {
+pub fn base_of(location: &str) -> &str {
     match location.rfind('/') {
         Some(0) => "/",
         Some(end) => &location[..end],
@@ -23,7 +23,7 @@ pub(crate) fn base_of(location: &str) -> &str {
 /// Where `name` is, as written in a file whose base is `base`.
 ///
 /// Each leading `../` takes one part off the base; a `..` further on stays as it is.
-pub(crate) fn join(base: &str, name: &str) -> String {
+pub fn join(base: &str, name: &str) -> String {
     if is_url(name) || name.starts_with('/') {
         return name.to_owned();
     }

@@ -8,6 +8,13 @@ use crate::{Report, Session, Value};
 pub trait Recipes {
     /// `recipe` is the option `recipe` of the part, such as `slapos.recipe.build:download`.
     fn construct(&self, recipe: &str, part: &mut PartOptions<'_, '_>) -> Result<(), RecipeError>;
+
+    /// What reads in place of an option that a section with a recipe lacks; none, the default, makes that an error.
+    ///
+    /// For those who evaluate a profile without running recipes: nobody publishes computed options then.
+    fn stand_in(&self, _section: &str, _option: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Why a recipe could not be constructed. Both kinds come from `?`.

@@ -66,6 +66,7 @@ enum Command {
     Remove(command::supply::RemoveArgs),
     Node(command::node::Args),
     Master(command::master::Args),
+    Profile(command::profile::Args),
     Proxy(command::proxy::Args),
     Completion(command::completion::Args),
     #[command(hide = true)]
@@ -92,6 +93,7 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.command {
         // These need no folder: a job runs with hardly any environment, as a user without a home.
         Command::Completion(args) => command::completion::run(&args),
+        Command::Profile(args) => command::profile::run(args, cli.shared.json),
         Command::Proxy(args) => command::proxy::run(args),
         Command::Internal(args) if args.is_without_folder() => command::internal::run_bare(&args),
         other => dispatch_in(&context(&cli.shared)?, other),
@@ -111,6 +113,7 @@ fn dispatch_in(context: &Context, command: Command) -> Outcome {
         Command::Remove(args) => command::supply::run_remove(context, args),
         Command::Node(args) => command::node::run(context, args),
         Command::Master(args) => command::master::run(context, args),
+        Command::Profile(args) => command::profile::run(args, context.json),
         Command::Proxy(args) => command::proxy::run(args),
         Command::Completion(args) => command::completion::run(&args),
         Command::Internal(_) => command::internal::run(context),

@@ -11,6 +11,7 @@ mod logs;
 pub(crate) mod master;
 pub(crate) mod node;
 pub(crate) mod parameter_args;
+pub(crate) mod profile;
 pub(crate) mod proxy;
 mod register;
 pub(crate) mod request;

@@ -55,7 +55,7 @@ const LEFT_OUT: &[&str] = &[
 ];
 
 /// Compares.
-pub(crate) fn run(asked: Arguments) -> Outcome {
+pub(crate) fn run(asked: &Arguments) -> Outcome {
     run_program("cargo", &["build", "--package", "slapos", "--locked"])?;
     let python = Python::ensure()?;
     let program = program();

@@ -146,3 +146,28 @@ fn stored_section_keeps_escapes_and_markers() {
         .collect();
     assert_eq!(stored, [("x", "$${v} 1"), ("y", "1"), ("z", "!py![1]")]);
 }
+
+/// Recipes that are not run.
+struct NoRecipes;
+
+impl Recipes for NoRecipes {
+    fn construct(&self, _: &str, _: &mut PartOptions<'_, '_>) -> Result<(), RecipeError> {
+        Ok(())
+    }
+
+    fn stand_in(&self, section: &str, option: &str) -> Option<String> {
+        Some(format!("<{section}:{option}>"))
+    }
+}
+
+#[test]
+fn stand_in_is_read_for_options_that_only_a_recipe_would_have() {
+    let text = "[a]\nx = ${b:location}/bin ${:mine}\nrecipe = r\n[b]\nrecipe = r\n[c]\nx = ${d:y}\n[d]\nrecipe =\n";
+    let profile = load_text(text).unwrap();
+    let session = Session::new(&profile, &NoRecipes).unwrap();
+    let read = |section, option| session.get(section, option).map(Value::into_text);
+    assert_eq!(read("a", "x").unwrap(), "<b:location>/bin <a:mine>");
+    assert_eq!(read("b", "target").unwrap(), "<b:target>");
+    assert_eq!(session.find("b", "target").unwrap(), None);
+    assert_eq!(read("c", "x").unwrap_err().kind(), Kind::MissingOption);
+}

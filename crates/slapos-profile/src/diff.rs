@@ -1,0 +1,256 @@
+//! What changes in the resolved result from one profile to another.
+//!
+//! Both are compared as if they were in the same folder: a change of place is no change.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json, json};
+use slapos_buildout::Value;
+
+use crate::resolve::{Options, Resolved, value_json};
+
+/// Options that changed, each with what it was and what it is.
+pub type Changes = BTreeMap<String, (Option<Value>, Option<Value>)>;
+
+/// The changes.
+#[derive(Debug, Default)]
+pub struct Difference {
+    pub added: BTreeMap<String, Options>,
+    pub removed: BTreeMap<String, Options>,
+    /// By section and option: before and after; none is an option that is not there.
+    pub changed: BTreeMap<String, Changes>,
+    /// Both orders of parts, if they differ.
+    pub order: Option<(Vec<String>, Vec<String>)>,
+}
+
+/// What is compared: a result and the location it is from.
+#[derive(Debug)]
+pub struct Side<'a> {
+    pub location: &'a str,
+    pub resolved: &'a Resolved,
+}
+
+/// What leads from `before` to `after`.
+pub fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
+    let moved = Moved::between(before.location, after.location);
+    let (old, new) = (&before.resolved.sections, &after.resolved.sections);
+    let mut found = Difference::default();
+    for (name, options) in old {
+        match new.get(name) {
+            None => {
+                found.removed.insert(name.clone(), options.clone());
+            }
+            Some(other) => {
+                let changes = changes(options, other, &moved);
+                if !changes.is_empty() {
+                    found.changed.insert(name.clone(), changes);
+                }
+            }
+        }
+    }
+    let is_new = |name: &String| !old.contains_key(name);
+    let added = new.iter().filter(|(name, _)| is_new(name));
+    found.added = added.map(|(n, o)| (n.clone(), o.clone())).collect();
+    if before.resolved.order != after.resolved.order {
+        let orders = (before.resolved.order.clone(), after.resolved.order.clone());
+        found.order = Some(orders);
+    }
+    found
+}
+
+fn changes(
+    old: &Options,
+    new: &Options,
+    moved: &Moved,
+) -> BTreeMap<String, (Option<Value>, Option<Value>)> {
+    let mut found = BTreeMap::new();
+    for (option, value) in old {
+        let after = new.get(option);
+        if after.is_none_or(|after| !moved.is_same(value, after)) {
+            found.insert(option.clone(), (Some(value.clone()), after.cloned()));
+        }
+    }
+    for (option, value) in new {
+        if !old.contains_key(option) {
+            found.insert(option.clone(), (None, Some(value.clone())));
+        }
+    }
+    found
+}
+
+/// The folders in which the two trees of files differ.
+struct Moved {
+    from: String,
+    to: String,
+}
+
+impl Moved {
+    fn between(before: &str, after: &str) -> Moved {
+        let parts = |location: &str| -> Vec<String> {
+            let mut parts: Vec<String> = location.split('/').map(str::to_owned).collect();
+            parts.pop();
+            parts
+        };
+        let (mut from, mut to) = (parts(before), parts(after));
+        while from.len() > 1 && to.len() > 1 && from.last() == to.last() {
+            from.pop();
+            to.pop();
+        }
+        Moved {
+            from: from.join("/"),
+            to: to.join("/"),
+        }
+    }
+
+    fn is_same(&self, before: &Value, after: &Value) -> bool {
+        if before == after {
+            return true;
+        }
+        match (before, after) {
+            (Value::Text(before), Value::Text(after)) if !self.from.is_empty() => {
+                let is_path_end = |rest: &str| rest.is_empty() || !rest.starts_with(is_name_char);
+                replaced(before, &self.from, &self.to, is_path_end) == *after
+            }
+            _ => false,
+        }
+    }
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+/// `text` with every `from` that is followed by what `is_end` accepts replaced.
+fn replaced(text: &str, from: &str, to: &str, is_end: impl Fn(&str) -> bool) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(from) {
+        let behind = &rest[at + from.len()..];
+        out.push_str(&rest[..at]);
+        out.push_str(if is_end(behind) { to } else { from });
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
+impl Difference {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty()
+            && self.removed.is_empty()
+            && self.changed.is_empty()
+            && self.order.is_none()
+    }
+
+    /// `{"added": {section: {option: value}}, "removed": …, "changed": {section: {option: {"before", "after"}}},
+    /// "order": {"before", "after"} or null}`.
+    pub fn to_json(&self) -> Json {
+        let whole = |sections: &BTreeMap<String, Options>| -> Map<String, Json> {
+            let pairs = sections.iter().map(|(name, options)| {
+                let options = options.iter().map(|(o, v)| (o.clone(), value_json(v)));
+                (name.clone(), Json::Object(options.collect()))
+            });
+            pairs.collect()
+        };
+        let shown = |value: &Option<Value>| value.as_ref().map_or(Json::Null, value_json);
+        let changed: Map<String, Json> = self
+            .changed
+            .iter()
+            .map(|(name, options)| {
+                let options = options.iter().map(|(option, (before, after))| {
+                    let both = json!({ "before": shown(before), "after": shown(after) });
+                    (option.clone(), both)
+                });
+                (name.clone(), Json::Object(options.collect()))
+            })
+            .collect();
+        let order = self
+            .order
+            .as_ref()
+            .map(|(before, after)| json!({ "before": before, "after": after }));
+        json!({
+            "added": whole(&self.added),
+            "removed": whole(&self.removed),
+            "changed": changed,
+            "order": order,
+        })
+    }
+
+    /// The same for people: lines with `-` are before, lines with `+` after.
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        let mut names: Vec<&String> = self.added.keys().collect();
+        names.extend(self.removed.keys());
+        names.extend(self.changed.keys());
+        names.sort();
+        for name in names {
+            match (self.removed.get(name), self.added.get(name)) {
+                (Some(options), _) => push_section(&mut out, '-', name, options),
+                (_, Some(options)) => push_section(&mut out, '+', name, options),
+                _ => {
+                    out.push_str(&format!("  [{name}]\n"));
+                    for (option, (before, after)) in &self.changed[name] {
+                        push_lines(&mut out, '-', option, before.as_ref());
+                        push_lines(&mut out, '+', option, after.as_ref());
+                    }
+                }
+            }
+        }
+        if let Some((before, after)) = &self.order {
+            out.push_str("  # parts in the order of installation\n");
+            push_order(&mut out, before, after);
+        }
+        out
+    }
+}
+
+/// Parts that went and came; if none did, only their order changed.
+fn push_order(out: &mut String, before: &[String], after: &[String]) {
+    let here: std::collections::HashSet<&String> = before.iter().collect();
+    let there: std::collections::HashSet<&String> = after.iter().collect();
+    let gone = before.iter().filter(|part| !there.contains(part));
+    gone.for_each(|part| out.push_str(&format!("- {part}\n")));
+    let came = after.iter().filter(|part| !here.contains(part));
+    came.for_each(|part| out.push_str(&format!("+ {part}\n")));
+    if here == there {
+        out.push_str(&format!("- {}\n+ {}\n", before.join(" "), after.join(" ")));
+    }
+}
+
+fn push_section(out: &mut String, sign: char, name: &str, options: &Options) {
+    out.push_str(&format!("{sign} [{name}]\n"));
+    for (option, value) in options {
+        push_lines(out, sign, option, Some(value));
+    }
+}
+
+fn push_lines(out: &mut String, sign: char, option: &str, value: Option<&Value>) {
+    let Some(value) = value else { return };
+    let mut text = String::new();
+    crate::resolve::push_option(&mut text, option, &value.as_text());
+    for line in text.lines() {
+        out.push_str(format!("{sign} {line}").trim_end());
+        out.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moved_trees_are_the_same_where_only_the_folder_changed() {
+        let moved = Moved::between("/old/software/a/s.cfg", "/new/software/a/s.cfg");
+        assert_eq!((moved.from.as_str(), moved.to.as_str()), ("/old", "/new"));
+        assert!(moved.is_same(&"x /old/stack/y".into(), &"x /new/stack/y".into()));
+        assert!(!moved.is_same(&"/older/y".into(), &"/newer/y".into()));
+        assert!(!moved.is_same(&"a".into(), &"b".into()));
+    }
+
+    #[test]
+    fn moved_of_profiles_in_one_folder_replaces_nothing() {
+        let moved = Moved::between("/srv/a.cfg", "/srv/b.cfg");
+        assert!(moved.is_same(&"/srv/x".into(), &"/srv/x".into()));
+    }
+}

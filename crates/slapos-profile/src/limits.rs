@@ -1,0 +1,18 @@
+//! Every bound of this crate, with its reason.
+
+/// A profile fetched from a URL; the language refuses larger files anyway.
+pub(crate) const REMOTE_BYTES_MAX: u64 = 4 << 20;
+/// Files inside files that are looked at as written; what the language allows.
+pub(crate) const TREE_DEPTH_MAX: usize = 1_000;
+/// Files that are looked at as written; what the language allows.
+pub(crate) const TREE_FILES_MAX: usize = 10_000;
+/// Sections inherited through sections that are followed; deeper than anyone can read.
+pub(crate) const MACRO_DEPTH_MAX: usize = 200;
+/// Overridden changes of one option that are told of; more would hide the first.
+pub(crate) const STORY_STEPS_MAX: usize = 1_000;
+/// Findings of one run of the linter; more only scroll the first ones away.
+pub(crate) const FINDINGS_MAX: usize = 2_000;
+/// Nodes and places of long arrows in a picture; beyond it nobody could follow an arrow anyway.
+pub(crate) const LAYOUT_PLACES_MAX: usize = 50_000;
+/// Times that columns are ordered; more hardly changes a picture.
+pub(crate) const LAYOUT_SWEEPS: usize = 8;

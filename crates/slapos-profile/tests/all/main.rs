@@ -1,0 +1,9 @@
+//! The tools over profiles, from outside of the crate: files in memory or in a temporary folder.
+
+// A test that cannot go on is to end there; clippy knows tests only by their attribute.
+#![allow(clippy::unwrap_used)]
+
+mod lint;
+mod resolve;
+mod tools;
+mod world;

@@ -1,0 +1,45 @@
+//! `slapos profile resolve`: every section with its values, and the order of parts.
+
+use super::{Named, answer, note, refused};
+use crate::failure::Outcome;
+use slapos_profile::resolve;
+
+const EXAMPLES: &str = "\
+Examples:
+  slapos profile resolve software.cfg
+  slapos profile resolve software.cfg --section nginx
+  slapos profile resolve software.cfg --json buildout:parts=nginx nginx:version=1.25.3
+  slapos profile resolve https://example.org/software.cfg --raw
+
+No recipe runs: what only a recipe would compute reads @@section:option@@, and --json lists it under
+`computed`. A typed value is {\"py\": \"{'port': 80}\", \"type\": \"dict\"} in JSON. [buildout] has its built-in
+defaults. A section that cannot be resolved and that no part needs is told on standard error, and
+under `unresolved`; it is an error only if the profile, a part or the section asked for cannot be.";
+
+/// Show every section with its values, and the parts in the order of installation.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    named: Named,
+    /// Only this section, and the parts it needs; nothing else is evaluated.
+    #[arg(long, value_name = "NAME")]
+    section: Option<String>,
+    /// The merged texts before macros and references.
+    #[arg(long)]
+    raw: bool,
+}
+
+pub(super) fn run(args: &Args, json: bool) -> Outcome {
+    let profile = args.named.load(json)?;
+    let section = args.section.as_deref();
+    let resolved = match args.raw {
+        true => resolve::raw(&profile, section),
+        false => resolve::resolve(&profile, section),
+    };
+    let resolved = resolved.map_err(|report| refused(&report, json))?;
+    for report in resolved.unresolved.values() {
+        note(&report.to_string());
+    }
+    answer(json, || resolved.to_json(), || resolved.to_text())
+}
