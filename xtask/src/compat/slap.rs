@@ -5,6 +5,7 @@
 //! virtual environment and a folder of its own, on loopback. Start with [`run`].
 
 mod life;
+mod marshal;
 mod python;
 
 use crate::Outcome;
@@ -59,6 +60,7 @@ pub(crate) fn run(asked: &Arguments) -> Outcome {
     run_program("cargo", &["build", "--package", "slapos", "--locked"])?;
     let python = Python::ensure()?;
     let program = program();
+    marshal::compare(&python)?;
     run_tests(&python, &program)?;
     if !asked.tests_only {
         for side in [Side::Proxy, Side::Master] {

@@ -120,6 +120,16 @@ impl Req {
     }
 }
 
+async fn answer_of(response: axum::response::Response) -> Answer {
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        text: String::from_utf8(bytes.to_vec()).unwrap(),
+    }
+}
+
 pub(crate) fn m(value: &Value) -> String {
     write(value).unwrap()
 }
@@ -181,16 +191,8 @@ impl Wire {
         // Two changes are never at the same time.
         self.clock.advance(Duration::from_millis(10));
         let mut router = self.router.clone();
-        self.runtime.block_on(async move {
-            let response = router.call(request).await.unwrap();
-            let (parts, body) = response.into_parts();
-            let bytes = to_bytes(body, usize::MAX).await.unwrap();
-            Answer {
-                status: parts.status.as_u16(),
-                headers: parts.headers,
-                text: String::from_utf8(bytes.to_vec()).unwrap(),
-            }
-        })
+        self.runtime
+            .block_on(async move { answer_of(router.call(request).await.unwrap()).await })
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -247,6 +249,23 @@ impl Wire {
             "/loadComputerConfigurationFromXML",
             &[("xml", &format_document(computer, partitions))],
         )
+    }
+
+    /// The same request so many times, none waiting for another.
+    pub(crate) fn request_at_once(&self, req: &Req, count: usize) -> Vec<Answer> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(&req.fields);
+        let form = form.finish();
+        self.runtime.block_on(async {
+            let mut calls = tokio::task::JoinSet::new();
+            for _ in 0..count {
+                let mut router = self.router.clone();
+                let request = Request::post("/requestComputerPartition");
+                let request = request.body(Body::from(form.clone())).unwrap();
+                calls.spawn(async move { answer_of(router.call(request).await.unwrap()).await });
+            }
+            calls.join_all().await
+        })
     }
 
     pub(crate) fn request(&self, req: &Req) -> Answer {
