@@ -5,7 +5,7 @@
 
 mod catalog;
 mod client;
-mod kill;
+pub(crate) mod kill;
 
 use crate::Outcome;
 

@@ -1,9 +1,10 @@
-//! Chores of the repository: `cargo xtask test | tidy | generate | bench | drill`.
+//! Chores of the repository: `cargo xtask test | tidy | generate | bench | compat | drill`.
 //!
 //! Never shipped, and never needed to use SlapOS. Start with [`Task`].
 
 mod bench;
 mod command;
+mod compat;
 mod drill;
 mod generate;
 mod install;
@@ -39,6 +40,8 @@ enum Task {
     Generate,
     /// Measure, beside the goals and the limits of this machine in the same run.
     Bench(bench::Arguments),
+    /// Answer as the programs do that are replaced: random inputs, side by side.
+    Compat(compat::Arguments),
     /// Break things at random, and see that nothing acknowledged is lost.
     Drill(drill::Arguments),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Tidy { update } => tidy::run(update),
         Task::Generate => generate::run(),
         Task::Bench(arguments) => bench::run_suite(arguments),
+        Task::Compat(arguments) => compat::run(arguments),
         Task::Drill(arguments) => drill::run(arguments),
     };
     match outcome {

@@ -4,7 +4,7 @@
 //! the merged sections with the place (file, line, column) of every option.
 //! A [`Session`] then expands macros and references, constructs recipes through [`Recipes`], and knows the order of parts.
 //!
-//! This crate never opens a file, a socket or a process, and never reads the clock.
+//! This crate never opens a file, a socket or a process, and never reads the clock; what it asks of a disk goes through [`Fetch`].
 //! Bad input gives a [`Report`] that shows the place; it never panics, and limits.rs bounds time and memory.
 //! The language itself is taught in docs/profile-language.md.
 
@@ -28,8 +28,8 @@ mod typed;
 mod value;
 
 pub use command_line::{Override, OverrideError};
-pub use condition::holds as condition_holds;
-pub use load::{Fetch, FetchFailure, LoadOptions, load};
+pub use condition::condition_holds;
+pub use load::{Fetch, FetchFailure, LoadOptions, Probe, load};
 pub use location::{base_of, join};
 pub use machine::Machine;
 pub use part::{PartOptions, RecipeError, Recipes};

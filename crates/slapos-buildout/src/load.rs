@@ -11,12 +11,47 @@ use crate::{Machine, Override, Profile, Report, text};
 pub(crate) mod directories;
 mod files;
 
-use files::Loader;
+use files::{Loader, Named};
 
 /// Gives the text of a file. The only way this crate reaches outside of itself.
 pub trait Fetch {
     /// `location` is a path or a URL, as the profile spells it joined to where that profile is.
     fn fetch(&self, location: &str) -> Result<String, FetchFailure>;
+
+    /// What is at `path` on the machine that conditions speak of: `[a:os.path.isdir("/dev/kvm")]`.
+    ///
+    /// Unless this is overridden, conditions find an empty disk.
+    fn probe(&self, path: &str) -> Probe {
+        // The default has no disk to look at.
+        let _ = path;
+        Probe::default()
+    }
+
+    /// The text of a file that a condition opens: `[a:"hypervisor" in open("/proc/cpuinfo").read()]`.
+    ///
+    /// None where there is no such file; the condition is an error then.
+    fn open(&self, path: &str) -> Option<String> {
+        let _ = path;
+        None
+    }
+}
+
+/// What a condition may know of a path. The default is that nothing is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Probe {
+    pub is_file: bool,
+    pub is_folder: bool,
+    /// For the user that builds.
+    pub is_readable: bool,
+    pub is_writable: bool,
+    pub is_executable: bool,
+}
+
+impl Probe {
+    /// Whether anything is there that a path leads to.
+    pub fn exists(self) -> bool {
+        self.is_file || self.is_folder || self.is_readable || self.is_writable || self.is_executable
+    }
 }
 
 /// Why a file could not be had.
@@ -55,7 +90,8 @@ pub fn load(entry: &str, fetch: &dyn Fetch, options: &LoadOptions) -> Result<Pro
     let own = loader.resolve_above(entry, None, &mut below);
     loader.merger.merge(&mut layer, &own);
     for location in extended_by_command_line(entry, options) {
-        let extended = loader.resolve(&location, Some(Span::outside(Source::CommandLine)));
+        let (name, span) = (location.as_str(), Span::outside(Source::CommandLine));
+        let extended = loader.resolve(name, Some(Named { name, span }));
         loader.merger.merge(&mut layer, &extended);
     }
     let given = loader.merger.layer(command_line(options));

@@ -272,7 +272,9 @@ mod tests {
             source: Source::File(0),
             line,
             end_line: line,
+            column: 1,
             length: 1,
+            value: (line, 5),
         }
     }
 

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 
-use crate::source::{Source, Span};
+use crate::condition::World;
+use crate::source::{Source, Span, small};
 use crate::text::{dedent, is_space, lines, trim, trim_end, without_leading_blank_lines};
-use crate::{Kind, Machine, condition};
+use crate::{Kind, condition};
 
 mod advice;
 mod header;
@@ -49,10 +50,10 @@ pub(crate) struct Problem {
 }
 
 /// Parses the text of one file. Bad lines become problems; parsing goes on to find the others.
-pub(crate) fn parse(text: &str, source: Source, machine: &Machine) -> ParsedFile {
+pub(crate) fn parse(text: &str, source: Source, world: &World<'_>) -> ParsedFile {
     let mut parser = Parser {
         source,
-        machine,
+        world,
         file: ParsedFile::default(),
         by_name: HashMap::new(),
         current: None,
@@ -81,7 +82,7 @@ pub(crate) fn parse(text: &str, source: Source, machine: &Machine) -> ParsedFile
 
 struct Parser<'a> {
     source: Source,
-    machine: &'a Machine,
+    world: &'a World<'a>,
     file: ParsedFile,
     by_name: HashMap<String, usize>,
     /// Index of the section that options go to. A section whose condition fails does not become current.
@@ -122,12 +123,12 @@ impl Parser<'_> {
         true
     }
 
-    fn continuation(&mut self, section: usize, option: usize, line: &str, number: u32) {
+    fn continuation(&mut self, section: usize, option: usize, written: &str, number: u32) {
         let option = &mut self.file.sections[section].options[option];
         let line = if self.is_block {
-            trim_end(line)
+            trim_end(written)
         } else {
-            trim(line)
+            trim(written)
         };
         if !self.is_block && line.is_empty() {
             return;
@@ -137,12 +138,17 @@ impl Parser<'_> {
         if !line.is_empty() {
             option.span.end_line = number;
         }
+        if option.span.value.0 == 0
+            && let Some(column) = column_of(written, trim(line))
+        {
+            option.span.value = (number, column);
+        }
     }
 
     fn header(&mut self, header: &header::Header<'_>, number: u32) {
         self.condition_holds = true;
         if !header.expression.is_empty() {
-            match condition::holds(header.expression, self.machine) {
+            match condition::holds(header.expression, self.world) {
                 Ok(holds) => self.condition_holds = holds,
                 Err(reason) => {
                     self.condition_holds = false;
@@ -153,12 +159,13 @@ impl Parser<'_> {
                 return;
             }
         }
-        let length = u32::try_from(header.length).unwrap_or(u32::MAX);
         let span = Span {
             source: self.source,
             line: number,
             end_line: number,
-            length,
+            column: small(header.name_column),
+            length: small(header.name.chars().count()),
+            value: (0, 0),
         };
         let next = self.file.sections.len();
         let index = *self.by_name.entry(header.name.to_owned()).or_insert(next);
@@ -187,12 +194,14 @@ impl Parser<'_> {
         if !self.condition_holds {
             return;
         }
-        let length = u32::try_from(key.chars().count()).unwrap_or(u32::MAX);
+        let value_column = column_of(line, trim(value));
         let span = Span {
             source: self.source,
             line: number,
             end_line: number,
-            length,
+            column: 1,
+            length: small(key.chars().count()),
+            value: value_column.map_or((0, 0), |column| (number, column)),
         };
         let section = &mut self.file.sections[section];
         let value = trim(value).to_owned();
@@ -242,7 +251,6 @@ impl Parser<'_> {
     fn problem(&mut self, kind: Kind, message: String, help: String, place: (u32, usize, usize)) {
         // More than a report ever shows would only be memory for a hostile file to fill.
         if self.file.problems.len() < crate::limits::DIAGNOSTICS_MAX {
-            let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
             let (line, column, length) = (place.0, small(place.1), small(place.2));
             self.file.problems.push(Problem {
                 kind,
@@ -254,6 +262,13 @@ impl Parser<'_> {
             });
         }
     }
+}
+
+/// The column of a piece of a line, from 1; none if the piece is empty.
+fn column_of(line: &str, piece: &str) -> Option<u32> {
+    let start = (piece.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+    let before = line.get(..start).filter(|_| !piece.is_empty())?;
+    Some(small(before.chars().count() + 1))
 }
 
 /// Line, column and length of everything but the spaces around a line.
@@ -283,9 +298,23 @@ fn split_option(line: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Fetch, FetchFailure, Machine};
 
     fn parsed(text: &str) -> ParsedFile {
-        parse(text, Source::File(0), &Machine::linux("x86_64"))
+        let machine = Machine::linux("x86_64");
+        let world = World {
+            machine: &machine,
+            fetch: &NoFiles,
+        };
+        parse(text, Source::File(0), &world)
+    }
+
+    struct NoFiles;
+
+    impl Fetch for NoFiles {
+        fn fetch(&self, _: &str) -> Result<String, FetchFailure> {
+            Err(FetchFailure::NotFound)
+        }
     }
 
     #[test]

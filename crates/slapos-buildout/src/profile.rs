@@ -98,6 +98,19 @@ impl Profile {
             .collect()
     }
 
+    /// The place of the first character of what the last change of the option gives; none for an empty value and for
+    /// what no file holds.
+    pub fn value_origin(&self, section: &str, option: &str) -> Option<Origin> {
+        let last = self.sections.get(section)?.options.get(option)?.last()?;
+        let (line, column) = last.span.value;
+        let origin = self.origin_of(last.span);
+        (line > 0).then_some(Origin {
+            line,
+            column,
+            ..origin
+        })
+    }
+
     /// Locations of all files, in the order they were first read.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.files.locations()
@@ -117,7 +130,7 @@ impl Profile {
         Origin {
             file,
             line: span.line,
-            column: u32::from(span.line > 0),
+            column: span.column,
         }
     }
 }

@@ -12,7 +12,7 @@ mod suggest;
 pub use kind::Kind;
 pub(crate) use suggest::nearest;
 
-/// Everything that is wrong with a profile, worst first. Never empty.
+/// Everything that is wrong with a profile, in the order found. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     // Invariant: not empty; every constructor takes at least one.
@@ -63,6 +63,24 @@ impl Report {
     pub(crate) fn of(mut diagnostics: Vec<Diagnostic>) -> Option<Report> {
         diagnostics.truncate(crate::limits::DIAGNOSTICS_MAX);
         (!diagnostics.is_empty()).then_some(Report { diagnostics })
+    }
+
+    /// These and the problems of another report, each told once.
+    pub(crate) fn and(mut self, other: Report) -> Report {
+        for found in other.diagnostics {
+            if self.diagnostics.len() >= crate::limits::DIAGNOSTICS_MAX {
+                break;
+            }
+            let is_known = |known: &Diagnostic| {
+                (known.kind, &known.file, known.line, known.column)
+                    == (found.kind, &found.file, found.line, found.column)
+                    && known.message == found.message
+            };
+            if !self.diagnostics.iter().any(is_known) {
+                self.diagnostics.push(found);
+            }
+        }
+        self
     }
 
     /// Every problem, in the order found.

@@ -14,6 +14,7 @@ use crate::{Profile, Recipes, Report, Value};
 
 mod build;
 mod complain;
+mod failure;
 mod macros;
 mod resolve;
 mod settings;
@@ -34,6 +35,7 @@ pub struct Session<'p> {
     trail: RefCell<Vec<Frame>>,
     /// Bytes that substitution made.
     bytes: Cell<usize>,
+    failures: failure::Failures,
 }
 
 /// A section that is expanded, or on the way to it.
@@ -73,6 +75,7 @@ impl<'p> Session<'p> {
             order: RefCell::default(),
             trail: RefCell::default(),
             bytes: Cell::new(0),
+            failures: failure::Failures::default(),
         };
         settings::check(&session)?;
         Ok(session)
@@ -119,21 +122,24 @@ impl<'p> Session<'p> {
     }
 
     /// Instantiates the parts of `buildout:parts`; gives all parts in the order to install them, referenced ones first.
+    ///
+    /// The report of an error tells what is wrong with every part, not only with the first.
     pub fn parts(&self) -> Result<Vec<String>, Report> {
         let listed = self
             .find("buildout", "parts")?
             .map(Value::into_text)
             .unwrap_or_default();
+        let span = self.profile.section("buildout").and_then(|section| {
+            let list = section.options.get("parts")?;
+            list.last().map(|operation| operation.span)
+        });
+        self.failures.begin();
+        let mut problems = failure::Problems::default();
         for part in crate::text::words(&listed) {
-            let span = self.profile.section("buildout").and_then(|section| {
-                section
-                    .options
-                    .get("parts")?
-                    .last()
-                    .map(|operation| operation.span)
-            });
-            self.within(Frame::Listed { span }, || self.get(part, "recipe"))?;
+            let frame = Frame::Listed { span };
+            problems.take(self, self.within(frame, || self.get(part, "recipe")))?;
         }
+        problems.none()?;
         Ok(self.order.borrow().clone())
     }
 

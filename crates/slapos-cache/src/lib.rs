@@ -3,13 +3,16 @@
 //! Start with [`Cache::ensure`]: it gives a file whose bytes have every hash that the [`Source`] names, from
 //! the [`Store`], else from each [`Origin`] in turn. No byte is offered before its hash was checked.
 //!
-//! Never in here: profiles, partitions, unpacking, what a source is used for.
+//! [`ProfileFetcher`] gives the text of a profile on the web, from its site or from a copy.
+//!
+//! Never in here: what profiles say, partitions, unpacking, what a source is used for.
 
 mod cache;
 mod debian;
 mod hash;
 mod limits;
 mod origin;
+mod profile;
 mod sink;
 mod source;
 mod store;
@@ -19,6 +22,7 @@ pub use cache::{Cache, EnsureError, Found};
 pub use debian::DebianOrigin;
 pub use hash::{Digests, Hash, HashError, HashKind};
 pub use origin::{Fetched, Origin, OriginMiss};
+pub use profile::{FetchedProfile, Freshness, ProfileFetcher, ProfileMiss};
 pub use sink::{Sink, Watch};
 pub use source::Source;
 pub use store::Store;

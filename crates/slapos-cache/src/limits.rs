@@ -20,6 +20,11 @@ pub(crate) const TOTAL_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
 /// Release pages redirect once or twice to a mirror.
 pub(crate) const REDIRECTS_MAX: usize = 5;
 
+/// One profile; the language itself takes no larger file.
+pub(crate) const PROFILE_BYTES_MAX: usize = 4 << 20;
+/// One profile in all: it is a few kilobytes, and somebody waits for it.
+pub(crate) const PROFILE_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// `apt-get update` of one suite takes 6 to 10 s on a good line.
 pub(crate) const APT_UPDATE_TIMEOUT: Duration = Duration::from_secs(300);
 /// A question that apt answers from its own files.

@@ -9,13 +9,16 @@ use slapos_buildout::Value;
 
 use crate::resolve::{Options, Resolved, value_json};
 
+/// By option: before and after; none is an option that is not there.
+pub type Changes = BTreeMap<String, (Option<Value>, Option<Value>)>;
+
 /// The changes.
 #[derive(Debug, Default)]
 pub struct Difference {
     pub added: BTreeMap<String, Options>,
     pub removed: BTreeMap<String, Options>,
-    /// By section and option: before and after; none is an option that is not there.
-    pub changed: BTreeMap<String, BTreeMap<String, (Option<Value>, Option<Value>)>>,
+    /// By section.
+    pub changed: BTreeMap<String, Changes>,
     /// Both orders of parts, if they differ.
     pub order: Option<(Vec<String>, Vec<String>)>,
 }
@@ -55,11 +58,7 @@ pub fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
     found
 }
 
-fn changes(
-    old: &Options,
-    new: &Options,
-    moved: &Moved,
-) -> BTreeMap<String, (Option<Value>, Option<Value>)> {
+fn changes(old: &Options, new: &Options, moved: &Moved) -> Changes {
     let mut found = BTreeMap::new();
     for (option, value) in old {
         let after = new.get(option);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use slapos_buildout::{Fetch, FetchFailure};
+use slapos_buildout::{Fetch, FetchFailure, Probe};
 
 use crate::syntax::Syntax;
 
@@ -59,5 +59,13 @@ impl<'f> Texts<'f> {
 impl Fetch for Texts<'_> {
     fn fetch(&self, location: &str) -> Result<String, FetchFailure> {
         self.text(location).map(|text| text.to_string())
+    }
+
+    fn probe(&self, path: &str) -> Probe {
+        self.fetch.probe(path)
+    }
+
+    fn open(&self, path: &str) -> Option<String> {
+        self.fetch.open(path)
     }
 }

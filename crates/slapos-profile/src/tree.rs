@@ -180,7 +180,7 @@ impl Reader<'_> {
         if let Some(known) = self.conditions.get(condition) {
             return *known;
         }
-        let holds = condition_holds(condition, self.machine).unwrap_or(false);
+        let holds = condition_holds(condition, self.machine, self.texts).unwrap_or(false);
         self.conditions.insert(condition.to_owned(), holds);
         holds
     }

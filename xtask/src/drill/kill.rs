@@ -6,7 +6,7 @@
 //! exactly once. The seed is printed; the same seed kills in the same order.
 
 mod check;
-mod luck;
+pub(crate) mod luck;
 mod worker;
 
 use crate::Outcome;

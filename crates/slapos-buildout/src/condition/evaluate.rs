@@ -1,14 +1,16 @@
 //! Evaluating a condition that is a Python expression.
 
-use super::{library, names};
+use super::{World, library, names};
 use crate::limits::EXPRESSION_STEPS_MAX;
 use crate::python::{Arithmetic, Comparison, Expr};
 use crate::typed::{are_equal, order};
 use crate::{Machine, Typed};
 
 /// Whether the expression is true. The error fits behind "the condition …".
-pub(super) fn truth(expression: &Expr, machine: &Machine) -> Result<bool, String> {
+pub(super) fn truth(expression: &Expr, world: &World<'_>) -> Result<bool, String> {
+    let machine = world.machine;
     let mut evaluator = Evaluator {
+        world,
         machine,
         scope: Vec::new(),
         steps: 0,
@@ -16,7 +18,7 @@ pub(super) fn truth(expression: &Expr, machine: &Machine) -> Result<bool, String
     evaluator.thing(expression).map(|thing| match &thing {
         Thing::Data(value) => truth_of(value),
         Thing::Named(path) => names::constant(path, machine).is_none_or(|value| truth_of(&value)),
-        Thing::Method(..) => true,
+        Thing::Method(..) | Thing::File(_) => true,
     })
 }
 
@@ -44,9 +46,12 @@ enum Thing {
     Named(String),
     /// A method of a text.
     Method(String, String),
+    /// What `open` gave.
+    File(String),
 }
 
 struct Evaluator<'a> {
+    world: &'a World<'a>,
     machine: &'a Machine,
     /// Names bound by comprehensions, innermost last.
     scope: Vec<(String, Typed)>,
@@ -62,6 +67,7 @@ impl Evaluator<'_> {
             Thing::Method(_, name) => Err(format!(
                 "uses the method `{name}` as a value; is `()` missing?"
             )),
+            Thing::File(_) => Err("uses a file as a value; is `.read()` missing?".to_owned()),
         }
     }
 
@@ -148,6 +154,9 @@ impl Evaluator<'_> {
     fn attribute(&mut self, of: &Expr, name: &str) -> Result<Thing, String> {
         match self.thing(of)? {
             Thing::Data(Typed::Str(text)) => Ok(Thing::Method(text, name.to_owned())),
+            Thing::File(text) if library::FILE_METHODS.contains(&name) => {
+                Ok(Thing::Method(text, format!("open.{name}")))
+            }
             Thing::Named(path) => {
                 let path = format!("{path}.{name}");
                 if names::constant(&path, self.machine).is_some() || library::is_known(&path) {
@@ -177,12 +186,16 @@ impl Evaluator<'_> {
             values.push(self.data(value)?);
         }
         match function {
-            Thing::Named(path) => library::call(&path, &values, self.machine).map(Thing::Data),
+            Thing::Named(path) if path == "open" => {
+                library::open(&values, self.world).map(Thing::File)
+            }
+            Thing::Named(path) => library::call(&path, &values, self.world).map(Thing::Data),
             Thing::Method(text, name) => library::method(&text, &name, &values).map(Thing::Data),
             Thing::Data(value) => Err(format!(
                 "calls a {}, which is no function (TypeError)",
                 value.type_name()
             )),
+            Thing::File(_) => Err("calls a file, which is no function (TypeError)".to_owned()),
         }
     }
 
@@ -386,9 +399,37 @@ fn arithmetic(left: &Typed, sign: Arithmetic, right: &Typed) -> Result<Typed, St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Fetch, FetchFailure, Probe};
+
+    /// A disk with one readable file and one folder.
+    struct Disk;
+
+    impl Fetch for Disk {
+        fn fetch(&self, _: &str) -> Result<String, FetchFailure> {
+            Err(FetchFailure::NotFound)
+        }
+
+        fn probe(&self, path: &str) -> Probe {
+            Probe {
+                is_folder: path == "/etc",
+                is_file: path == "/etc/os",
+                is_readable: path.starts_with("/etc"),
+                ..Probe::default()
+            }
+        }
+
+        fn open(&self, path: &str) -> Option<String> {
+            (path == "/etc/os").then(|| "one\ntwo\n".to_owned())
+        }
+    }
 
     fn check(text: &str, expect: Result<bool, &str>) {
-        let value = super::super::holds(text, &Machine::linux("x86_64"));
+        let machine = Machine::linux("x86_64");
+        let world = World {
+            machine: &machine,
+            fetch: &Disk,
+        };
+        let value = super::super::holds(text, &world);
         match (&value, expect) {
             (Ok(value), Ok(expect)) => assert_eq!(*value, expect, "{text}"),
             (Err(reason), Err(expect)) => assert!(reason.contains(expect), "{text}: {reason}"),
@@ -416,6 +457,32 @@ mod tests {
     }
 
     #[test]
+    fn truth_about_the_disk_is_what_the_fetcher_finds() {
+        check(
+            "os.path.isdir('/etc') and not os.path.isfile('/etc')",
+            Ok(true),
+        );
+        check(
+            "os.path.exists('/etc/os') and not os.path.exists('/no')",
+            Ok(true),
+        );
+        check(
+            "os.access('/etc/os', os.R_OK) and os.access('/etc', os.F_OK)",
+            Ok(true),
+        );
+        check(
+            "os.access('/etc/os', os.W_OK) or os.access('/no', os.F_OK)",
+            Ok(false),
+        );
+        check("'two' in open('/etc/os').read()", Ok(true));
+        check("open('/etc/os', 'r').readline() == 'one\\n'", Ok(true));
+        check("len(open('/etc/os').readlines()) == 2", Ok(true));
+        check("open('/no').read()", Err("FileNotFoundError"));
+        check("open('/etc/os', 'w')", Err("TypeError"));
+        check("open('/etc/os') == 1", Err("missing"));
+    }
+
+    #[test]
     fn truth_of_what_cannot_be_evaluated_says_why() {
         check("nonsense", Err("NameError"));
         check("platform.popen('x')", Err("AttributeError"));
@@ -425,7 +492,7 @@ mod tests {
         check("int('x')", Err("ValueError"));
         check("[1][5]", Err("IndexError"));
         check("re.match('a+', 'a')", Err("only plain text"));
-        check("open('/etc/passwd')", Err("NameError"));
+        check("eval('1')", Err("NameError"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The functions of `platform`, `os`, `re` and of Python itself that conditions call, over what the machine tells.
 
 use super::evaluate::truth_of;
-use super::names;
+use super::{World, names};
 use crate::typed::{Integer, order};
-use crate::{Machine, Typed};
+use crate::{Probe, Typed};
 
 /// Whether the dotted name is a function (or a folder of them) that can be called.
 pub(super) fn is_known(path: &str) -> bool {
@@ -26,8 +26,35 @@ pub(super) fn is_known(path: &str) -> bool {
     )
 }
 
+/// What can be done with an open file.
+pub(super) const FILE_METHODS: [&str; 3] = ["read", "readline", "readlines"];
+
+/// The text of the file that `open` is called for.
+pub(super) fn open(arguments: &[Typed], world: &World<'_>) -> Result<String, String> {
+    match arguments {
+        [Typed::Str(path)] => Some(path),
+        [Typed::Str(path), Typed::Str(mode)] if mode == "r" || mode == "rt" => Some(path),
+        _ => None,
+    }
+    .ok_or_else(|| "gives `open` what it does not take (TypeError)".to_owned())
+    .and_then(|path| {
+        let found = world.fetch.open(path);
+        found.ok_or_else(|| format!("opens {path}, which is not there (FileNotFoundError)"))
+    })
+}
+
+/// `os.access`, with the sum of `os.R_OK` and the like.
+fn is_accessible(probe: Probe, mode: i64) -> bool {
+    let has = |bit: i64, is_given: bool| mode & bit == 0 || is_given;
+    probe.exists()
+        && has(4, probe.is_readable)
+        && has(2, probe.is_writable)
+        && has(1, probe.is_executable)
+}
+
 /// Calls a function by its dotted name. The error fits behind "the condition …".
-pub(super) fn call(path: &str, arguments: &[Typed], machine: &Machine) -> Result<Typed, String> {
+pub(super) fn call(path: &str, arguments: &[Typed], world: &World<'_>) -> Result<Typed, String> {
+    let machine = world.machine;
     let text = |text: &str| Ok(Typed::Str(text.to_owned()));
     let (major, minor, micro) = machine.python;
     match (path, arguments) {
@@ -49,9 +76,13 @@ pub(super) fn call(path: &str, arguments: &[Typed], machine: &Machine) -> Result
                 .map(|(key, value)| (Typed::Str(key.clone()), Typed::Str(value.clone())))
                 .collect(),
         )),
-        // The disk is not looked at: a profile must mean the same wherever it is read.
-        ("os.path.isdir" | "os.path.isfile" | "os.path.exists", [Typed::Str(_)])
-        | ("os.access", [Typed::Str(_), _]) => Ok(Typed::Bool(false)),
+        ("os.path.isdir", [Typed::Str(path)]) => Ok(Typed::Bool(world.fetch.probe(path).is_folder)),
+        ("os.path.isfile", [Typed::Str(path)]) => Ok(Typed::Bool(world.fetch.probe(path).is_file)),
+        ("os.path.exists", [Typed::Str(path)]) => Ok(Typed::Bool(world.fetch.probe(path).exists())),
+        ("os.access", [Typed::Str(path), Typed::Int(mode)]) => {
+            let mode = mode.to_i64().unwrap_or(0);
+            Ok(Typed::Bool(is_accessible(world.fetch.probe(path), mode)))
+        }
         ("re.match", [Typed::Str(pattern), Typed::Str(subject)]) => found(pattern, subject, true),
         ("re.search", [Typed::Str(pattern), Typed::Str(subject)]) => found(pattern, subject, false),
         (name, arguments) if names::BUILTINS.contains(&name) => builtin(name, arguments),
@@ -186,6 +217,12 @@ fn to_float(value: &Typed) -> Option<f64> {
 pub(super) fn method(text: &str, name: &str, arguments: &[Typed]) -> Result<Typed, String> {
     let all = |parts: Vec<String>| Ok(Typed::List(parts.into_iter().map(Typed::Str).collect()));
     match (name, arguments) {
+        ("open.read", []) => Ok(Typed::Str(text.to_owned())),
+        ("open.readline", []) => {
+            let line = text.split_inclusive('\n').next().unwrap_or_default();
+            Ok(Typed::Str(line.to_owned()))
+        }
+        ("open.readlines", []) => all(text.split_inclusive('\n').map(str::to_owned).collect()),
         ("split", []) => all(crate::text::words(text).map(str::to_owned).collect()),
         ("split", [Typed::Str(by)]) if !by.is_empty() => {
             all(text.split(by.as_str()).map(str::to_owned).collect())

@@ -6,9 +6,9 @@ use crate::{Machine, Typed};
 pub(super) const MODULES: [&str; 4] = ["sys", "os", "platform", "re"];
 
 /// Python's functions that conditions may call.
-pub(super) const BUILTINS: [&str; 16] = [
-    "all", "any", "bool", "chr", "dict", "float", "int", "len", "list", "max", "min", "ord", "set",
-    "sorted", "str", "tuple",
+pub(super) const BUILTINS: [&str; 17] = [
+    "all", "any", "bool", "chr", "dict", "float", "int", "len", "list", "max", "min", "open",
+    "ord", "set", "sorted", "str", "tuple",
 ];
 
 /// The value of a fact.

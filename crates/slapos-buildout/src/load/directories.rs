@@ -121,7 +121,7 @@ fn relative_to_file(
         );
         let diagnostic = Diagnostic::new(Kind::UserError, message)
             .with_help("give an absolute path, or set it in a local file");
-        return Some(files.at(span, diagnostic));
+        return Some(files.at_value(span, diagnostic));
     }
     if let Some(base) = base {
         replace(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Fetch, FetchFailure};
+use crate::condition::World;
 use crate::limits::{
     ALL_FILES_BYTES_MAX, CHAIN_LINKS_MAX, EXTENDS_DEPTH_MAX, FILE_BYTES_MAX, FILES_MAX,
     STACK_RED_ZONE, STACK_SEGMENT,
@@ -11,7 +12,7 @@ use crate::limits::{
 use crate::location::{base_of, join, normalised};
 use crate::merge::{Layer, Merger, Section, Sections};
 use crate::parse::{ParsedFile, parse};
-use crate::source::{Files, Source, Span, too_large};
+use crate::source::{Files, Source, Span, Token, too_large};
 use crate::{Diagnostic, Kind, Link, Machine, text};
 
 /// What makes a profile know its own folder.
@@ -20,7 +21,7 @@ const BASE_REFERENCE: &str = "${:_profile_base_location_}";
 
 pub(super) struct Loader<'a> {
     fetch: &'a dyn Fetch,
-    machine: &'a Machine,
+    world: World<'a>,
     pub(super) files: Files,
     pub(super) merger: Merger,
     pub(super) diagnostics: Vec<Diagnostic>,
@@ -36,8 +37,17 @@ pub(super) struct Loader<'a> {
 struct Open {
     location: String,
     normalised: String,
-    /// Where the file is named.
+    /// The option that names the file.
     named_at: Option<Span>,
+}
+
+/// How a file came to be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named<'n> {
+    /// As written.
+    pub(super) name: &'n str,
+    /// The option that holds the name.
+    pub(super) span: Span,
 }
 
 /// One file by itself.
@@ -51,7 +61,7 @@ impl<'a> Loader<'a> {
     pub(super) fn new(fetch: &'a dyn Fetch, machine: &'a Machine) -> Loader<'a> {
         Loader {
             fetch,
-            machine,
+            world: World { machine, fetch },
             files: Files::default(),
             merger: Merger::default(),
             diagnostics: Vec::new(),
@@ -63,15 +73,15 @@ impl<'a> Loader<'a> {
     }
 
     /// The sections of a file with everything it extends; empty, with a diagnostic, if that cannot be had.
-    pub(super) fn resolve(&mut self, location: &str, named_at: Option<Span>) -> Arc<Layer> {
-        self.resolve_above(location, named_at, &mut None)
+    pub(super) fn resolve(&mut self, location: &str, named: Option<Named<'_>>) -> Arc<Layer> {
+        self.resolve_above(location, named, &mut None)
     }
 
     /// The same above `below`, which is taken by the first file that extends nothing.
     pub(super) fn resolve_above(
         &mut self,
         location: &str,
-        named_at: Option<Span>,
+        named: Option<Named<'_>>,
         below: &mut Option<Arc<Layer>>,
     ) -> Arc<Layer> {
         if below.is_none()
@@ -81,23 +91,23 @@ impl<'a> Loader<'a> {
         }
         let normalised = normalised(location);
         if self.open.iter().any(|open| open.normalised == normalised) {
-            self.report(named_at, location, recursive(location));
+            self.report(named, location, recursive(location));
             return Arc::default();
         }
         if self.open.len() >= EXTENDS_DEPTH_MAX {
             let message =
                 format!("loading {location}: files extend files {EXTENDS_DEPTH_MAX} deep");
-            self.report(named_at, location, too_large(message));
+            self.report(named, location, too_large(message));
             return Arc::default();
         }
-        let Some(own) = self.own_text(location, named_at) else {
+        let Some(own) = self.own_text(location, named) else {
             return Arc::default();
         };
         let had_defaults = below.is_some();
         self.open.push(Open {
             location: location.to_owned(),
             normalised,
-            named_at,
+            named_at: named.map(|named| named.span),
         });
         let result = Arc::new(stacker::maybe_grow(STACK_RED_ZONE, STACK_SEGMENT, || {
             self.fold(location, &own, below)
@@ -121,25 +131,27 @@ impl<'a> Loader<'a> {
             if self.merger.is_exhausted() {
                 break;
             }
-            let extended = self.resolve_above(&join(base_of(location), name), Some(*span), below);
+            let named = Named { name, span: *span };
+            let extended = self.resolve_above(&join(base_of(location), name), Some(named), below);
             self.merger.merge(&mut sections, &extended);
         }
         self.merger.merge(&mut sections, &own.sections);
         sections
     }
 
-    fn own_text(&mut self, location: &str, named_at: Option<Span>) -> Option<Arc<OwnText>> {
+    fn own_text(&mut self, location: &str, named: Option<Named<'_>>) -> Option<Arc<OwnText>> {
         if let Some(known) = self.read.get(location) {
             return known.clone();
         }
         let own = match self.fetch_text(location) {
             Ok(text) => {
-                let text: Arc<str> = Arc::from(text);
+                // Editors of another world begin a file with a byte order mark.
+                let text: Arc<str> = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
                 let source = self.files.add(location, Arc::clone(&text));
                 self.parse(location, &text, source).map(Arc::new)
             }
             Err(diagnostic) => {
-                self.report(named_at, location, *diagnostic);
+                self.report(named, location, *diagnostic);
                 None
             }
         };
@@ -174,20 +186,15 @@ impl<'a> Loader<'a> {
 
     /// None, with diagnostics, if the file has problems.
     fn parse(&mut self, location: &str, text: &str, source: Source) -> Option<OwnText> {
-        let parsed = parse(text, source, self.machine);
+        let parsed = parse(text, source, &self.world);
         let found = self.diagnostics.len();
         for problem in &parsed.problems {
-            let span = Span {
-                source,
-                line: problem.line,
-                end_line: problem.line,
-                length: 0,
-            };
+            let span = Span::outside(source);
             let diagnostic =
                 Diagnostic::new(problem.kind, format!("{location}: {}", problem.message))
                     .with_help(problem.help.clone());
-            let (line, column, length) = (problem.line, problem.column, problem.length);
-            let diagnostic = self.files.at_column(span, line, column, length, diagnostic);
+            let (place, length) = ((problem.line, problem.column), problem.length);
+            let diagnostic = self.files.at_column(span, place, length, diagnostic);
             let chain = self.chain();
             self.diagnostics.push(Diagnostic {
                 chain,
@@ -227,17 +234,23 @@ impl<'a> Loader<'a> {
             let message = "the option `extended-by` is no longer supported";
             let diagnostic = Diagnostic::new(Kind::ExtendedBy, message)
                 .with_help("name this file in the `extends` of the other one");
-            let span = operations.last().map(|operation| operation.span);
-            self.report(span, "", diagnostic);
+            let placed = match operations.last() {
+                Some(operation) => self.files.at(operation.span, diagnostic),
+                None => diagnostic,
+            };
+            let chain = self.chain();
+            self.diagnostics.push(Diagnostic { chain, ..placed });
         }
     }
 
-    /// Adds a diagnostic at the place where `token` stands in the option at `span`, with the chain of files.
-    fn report(&mut self, span: Option<Span>, location: &str, diagnostic: Diagnostic) {
-        let name = location.rsplit('/').next().unwrap_or(location);
-        let placed = match span {
-            Some(span) if name.is_empty() => self.files.at(span, diagnostic),
-            Some(span) => self.files.at_token(std::iter::once(span), name, diagnostic),
+    /// Adds a diagnostic about a file, where it is named, with the chain of files.
+    fn report(&mut self, named: Option<Named<'_>>, location: &str, diagnostic: Diagnostic) {
+        let placed = match named {
+            Some(Named { name, span }) => {
+                let token = Token::Word(name);
+                self.files
+                    .at_token(std::iter::once(span), token, diagnostic)
+            }
             None => Diagnostic {
                 file: Some(location.to_owned()),
                 ..diagnostic

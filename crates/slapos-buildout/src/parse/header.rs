@@ -6,12 +6,12 @@ use crate::text::{is_space, trim_end};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header<'a> {
     pub(super) name: &'a str,
+    /// Character column of the name, from 1.
+    pub(super) name_column: usize,
     /// Between `:` and the last `]`, spaces kept; empty if there is none.
     pub(super) expression: &'a str,
     /// Character column of the expression, from 1.
     pub(super) expression_column: usize,
-    /// Characters up to the closing bracket.
-    pub(super) length: usize,
 }
 
 /// None if the line is no header.
@@ -28,20 +28,20 @@ pub(super) fn read(line: &str) -> Option<Header<'_>> {
     let code = &after[..after.find(['#', ';']).unwrap_or(after.len())];
     let inside = trim_end(code).strip_suffix(']')?;
     let start = line.len() - after.len();
-    let column = |end: usize| line[..end].chars().count();
-    let length = column(start + inside.len() + 1);
+    let column = |end: usize| line[..end].chars().count() + 1;
+    let name_column = column(line.len() - rest.len());
     match inside.strip_prefix(':') {
         Some(expression) => Some(Header {
             name,
+            name_column,
             expression,
-            expression_column: column(start + 1) + 1,
-            length,
+            expression_column: column(start + 1),
         }),
         None if inside.is_empty() => Some(Header {
             name,
+            name_column,
             expression: "",
             expression_column: 0,
-            length,
         }),
         None => None,
     }
@@ -83,6 +83,7 @@ mod tests {
     #[test]
     fn read_columns_count_characters() {
         let header = read("[é : oui]").unwrap();
-        assert_eq!((header.expression_column, header.length), (5, 9));
+        assert_eq!((header.name_column, header.expression_column), (2, 5));
+        assert_eq!(read("[  é]").unwrap().name_column, 4);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::complain::Frame;
+use super::failure::Problems;
 use super::resolve::Waiting;
 use super::{Built, Session};
 use crate::limits::{STACK_RED_ZONE, STACK_SEGMENT};
@@ -18,8 +19,19 @@ impl Session<'_> {
         if self.built.borrow().contains_key(name) {
             return Ok(());
         }
-        let Some(section) = self.expanded(name)? else {
-            return Err(self.missing_section(name, None));
+        if self.trail.borrow().is_empty() {
+            self.failures.begin();
+        }
+        if let Some(report) = self.failures.of(name) {
+            return Err(report);
+        }
+        let section = match self.expanded(name) {
+            Ok(Some(section)) => section,
+            Ok(None) => return Err(self.missing_section(name, None)),
+            Err(report) => {
+                self.failures.remember(name, &report);
+                return Err(report);
+            }
         };
         let (cooked, data) = (HashMap::new(), BTreeMap::new());
         let (removed, reads) = (BTreeSet::new(), BTreeSet::new());
@@ -33,25 +45,32 @@ impl Session<'_> {
         self.built.borrow_mut().insert(name.to_owned(), built);
         let filled =
             stacker::maybe_grow(STACK_RED_ZONE, STACK_SEGMENT, || self.fill(name, &section));
-        if filled.is_err() {
+        if let Err(report) = &filled {
             // What is half built must not be taken for an answer later.
             self.built.borrow_mut().remove(name);
+            self.failures.remember(name, report);
         }
         filled
     }
 
     fn fill(&self, name: &str, section: &Section) -> Result<(), Report> {
+        let mut problems = Problems::default();
         for (option, operations) in &section.options {
             let text = crate::merge::fold(operations);
             if has_reference(&text) {
                 let mut waiting = Waiting::starting_with(name, option);
                 let frame = Frame::option(name, option, operations);
-                let cooked = self.within(frame, || self.substituted(&text, name, &mut waiting))?;
+                let cooked = self.within(frame, || self.substituted(&text, name, &mut waiting));
+                let Some(cooked) = problems.take(self, cooked)? else {
+                    continue;
+                };
                 if let Some(built) = self.built.borrow_mut().get_mut(name) {
                     built.cooked.insert(option.to_string(), Arc::from(cooked));
                 }
             }
         }
+        // A recipe sees no section with problems.
+        problems.none()?;
         if name == "buildout" {
             return Ok(());
         }
@@ -103,7 +122,7 @@ impl Session<'_> {
                     RecipeError::Refused(reason) => {
                         let message = format!("recipe `{recipe}` of section `{name}`: {reason}");
                         let diagnostic = Diagnostic::new(Kind::UserError, message);
-                        self.complain(span, diagnostic)
+                        self.complain_of_value(span, diagnostic)
                     }
                 })
         })?;

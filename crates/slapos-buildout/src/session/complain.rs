@@ -4,7 +4,7 @@ use super::Session;
 use crate::limits::{CHAIN_LINKS_MAX, REFERENCE_DEPTH_MAX};
 use crate::merge::Operations;
 use crate::report::nearest;
-use crate::source::{Span, too_large};
+use crate::source::{Span, Token, too_large};
 use crate::{Diagnostic, Kind, Link, Report};
 
 /// A step of evaluation.
@@ -101,7 +101,7 @@ impl Session<'_> {
     pub(super) fn complain_at(
         &self,
         operations: &Operations,
-        token: &str,
+        token: Token<'_>,
         diagnostic: Diagnostic,
     ) -> Report {
         let spans = operations.iter().map(|operation| operation.span);
@@ -111,11 +111,11 @@ impl Session<'_> {
     /// A diagnostic about a reference of the option that is being substituted.
     fn complain_of_reference(&self, reference: &str, diagnostic: Diagnostic) -> Report {
         let placed = match self.trail.borrow().last() {
-            Some(Frame::Option { spans, .. }) => {
-                self.profile
-                    .files
-                    .at_token(spans.iter().copied(), reference, diagnostic)
-            }
+            Some(Frame::Option { spans, .. }) => self.profile.files.at_token(
+                spans.iter().copied(),
+                Token::Reference(reference),
+                diagnostic,
+            ),
             Some(frame) => match frame.span() {
                 Some(span) => self.profile.files.at(span, diagnostic),
                 None => diagnostic,
@@ -125,7 +125,16 @@ impl Session<'_> {
         self.chained(placed)
     }
 
+    /// A diagnostic about the value that was written at `span`.
+    pub(super) fn complain_of_value(&self, span: Option<Span>, diagnostic: Diagnostic) -> Report {
+        match span {
+            Some(span) => self.chained(self.profile.files.at_value(span, diagnostic)),
+            None => self.complain(None, diagnostic),
+        }
+    }
+
     fn chained(&self, diagnostic: Diagnostic) -> Report {
+        self.failures.count();
         let trail = self.trail.borrow();
         let link = |frame: &Frame| self.profile.files.link(frame.text(), frame.span());
         let mut chain: Vec<Link> = Vec::new();
@@ -152,10 +161,11 @@ impl Session<'_> {
         match (reference, self.trail.borrow().last()) {
             (Some(_), _) => {}
             (None, Some(Frame::Listed { span: Some(span) })) => {
-                let placed =
-                    self.profile
-                        .files
-                        .at_token(std::iter::once(*span), section, diagnostic);
+                let placed = self.profile.files.at_token(
+                    std::iter::once(*span),
+                    Token::Word(section),
+                    diagnostic,
+                );
                 return self.chained(placed);
             }
             (None, _) => {}
@@ -247,6 +257,6 @@ impl Session<'_> {
         let span = operations
             .and_then(|list| list.last())
             .map(|operation| operation.span);
-        self.complain(span, diagnostic)
+        self.complain_of_value(span, diagnostic)
     }
 }

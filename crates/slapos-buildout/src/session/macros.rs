@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Session;
 use crate::limits::{MACRO_DEPTH_MAX, STACK_RED_ZONE, STACK_SEGMENT};
 use crate::merge::{Change, Operation, Operations, Section};
-use crate::source::too_large;
+use crate::source::{Token, too_large};
 use crate::{Diagnostic, Kind, Report, text};
 
 impl Session<'_> {
@@ -59,7 +59,7 @@ impl Session<'_> {
             }
             if open.len() > MACRO_DEPTH_MAX {
                 let message = format!("macros inherit from macros {MACRO_DEPTH_MAX} deep");
-                return Err(self.complain_at(list, "<", too_large(message)));
+                return Err(self.complain_at(list, Token::Word(parent), too_large(message)));
             }
             let Some(inherited) = self.expand(parent, open)? else {
                 return Err(self.macro_missing(parent, list, open));
@@ -93,7 +93,7 @@ impl Session<'_> {
         );
         let diagnostic = Diagnostic::new(Kind::MacroLoop, message)
             .with_help("take one of them out of the option `<` of the other");
-        self.complain_at(list, parent, diagnostic)
+        self.complain_at(list, Token::Word(parent), diagnostic)
     }
 
     fn macro_missing(&self, parent: &str, list: &Operations, open: &[String]) -> Report {
@@ -108,7 +108,7 @@ impl Session<'_> {
             let names = self.profile.sections();
             crate::report::nearest(parent, names).map(|name| format!("did you mean `{name}`?"))
         };
-        self.complain_at(list, parent, diagnostic)
+        self.complain_at(list, Token::Word(parent), diagnostic)
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Session;
 use super::complain::Frame;
+use super::failure::Problems;
 use crate::limits::{SESSION_BYTES_MAX, STACK_RED_ZONE, STACK_SEGMENT, VALUE_BYTES_MAX};
 use crate::merge::Operations;
 use crate::reference::{self, Piece, has_reference, pieces};
@@ -84,8 +85,10 @@ impl Session<'_> {
                 stacker::maybe_grow(STACK_RED_ZONE, STACK_SEGMENT, || {
                     self.substituted(&text, section, waiting)
                 })
-            })?;
+            });
+            // Also after a problem, for what is looked at next.
             waiting.options.remove(&key);
+            let substituted = substituted?;
             Arc::from(substituted)
         } else {
             text
@@ -122,23 +125,42 @@ impl Session<'_> {
         waiting: &mut Waiting,
     ) -> Result<String, Report> {
         let mut out = String::new();
+        let mut problems = Problems::default();
         for piece in pieces(text) {
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Dollars => out.push_str("$$"),
                 Piece::Reference(reference) => {
-                    let (target, option) = self.target(reference, section)?;
-                    match self.stored(&target, option, waiting)? {
-                        Some(value) => out.push_str(&value),
-                        None if option == SECTION_NAME => out.push_str(section),
-                        None => out.push_str(&self.stand_in(&target, option, Some(reference))?),
+                    let value = self.referred(reference, section, waiting);
+                    if let Some(value) = problems.take(self, value)? {
+                        out.push_str(&value);
                     }
                 }
             }
             self.bound(&out)?;
         }
+        problems.none()?;
         self.count(&out)?;
         Ok(out)
+    }
+
+    /// What a reference of `section` stands for.
+    fn referred(
+        &self,
+        reference: &str,
+        section: &str,
+        waiting: &mut Waiting,
+    ) -> Result<Arc<str>, Report> {
+        let (target, option) = self.target(reference, section)?;
+        match self.stored(&target, option, waiting)? {
+            Some(value) => Ok(value),
+            None if option == SECTION_NAME => Ok(Arc::from(section)),
+            None => Ok(Arc::from(self.stand_in(
+                &target,
+                option,
+                Some(reference),
+            )?)),
+        }
     }
 
     /// A text that is no option: values go in as they read, `$$` becomes `$`.

@@ -58,5 +58,5 @@ fn bad_bool(session: &Session<'_>, name: &str, value: &str) -> Report {
         Diagnostic::new(Kind::BadBool, message).with_help("write `true` or `false`, nothing else");
     let section = session.profile.section("buildout");
     let span = section.and_then(|section| section.options.get(name)?.last().map(|last| last.span));
-    session.complain(span, diagnostic)
+    session.complain_of_value(span, diagnostic)
 }

@@ -92,10 +92,10 @@ fn a_missing_file_is_underlined_where_it_is_extended() {
         ("c.cfg", ""),
     ];
     let expect = "error[missing-file]: there is no file /srv/case/lost.cfg
- --> /srv/case/lib/b.cfg:2:23
+ --> /srv/case/lib/b.cfg:2:20
   |
 2 | extends = ../c.cfg ../lost.cfg
-  |                       ^^^^^^^^
+  |                    ^^^^^^^^^^^
   = /srv/case/lib/b.cfg is extended here (/srv/case/main.cfg:2)";
     assert_eq!(load_files(&files).unwrap_err().to_string(), expect);
 }
@@ -180,10 +180,122 @@ fn a_setting_that_is_no_switch_is_shown_with_its_place() {
     check(
         "[buildout]\nparts =\nprefer-final = yes\n",
         "error[bad-bool]: option `prefer-final` of `[buildout]` is `yes`
- --> /srv/case/main.cfg:3:1
+ --> /srv/case/main.cfg:3:16
   |
 3 | prefer-final = yes
-  | ^^^^^^^^^^^^
+  |                ^^^
   = help: write `true` or `false`, nothing else",
     );
+}
+
+#[test]
+fn all_missing_sections_and_options_are_shown_at_once() {
+    let text = "[buildout]
+parts = a gone b
+[a]
+x = ${b:nope} ${lost:x}
+y = ${c:x}
+[b]
+x = ${c:x}
+[c]
+x = ${:z}
+";
+    let profile = load_text(text).unwrap();
+    let report = evaluated(&profile).unwrap_err();
+    let shown = report.diagnostics().iter();
+    let shown: Vec<_> = shown
+        .map(|found| (found.kind.name(), found.line, found.column))
+        .collect();
+    let expect = [
+        ("missing-option", 9, 5),
+        ("missing-section", 4, 15),
+        ("missing-section", 2, 11),
+    ];
+    // `[b]` has a problem itself, so what it lacks is not known yet.
+    assert_eq!(shown, expect, "{report}");
+}
+
+#[test]
+fn problems_of_a_deep_tree_are_found_in_reasonable_time() {
+    let mut text = String::from("[buildout]\nparts = s0\n[s200]\nx = ${:gone}\n");
+    for n in 0..200 {
+        text += &format!(
+            "[s{n}]\nx = ${{s{0}:x}}${{s{0}:x}}\ny = ${{s{0}:x}}\n",
+            n + 1
+        );
+    }
+    let profile = load_text(&text).unwrap();
+    let report = evaluated(&profile).unwrap_err();
+    assert_eq!(report.diagnostics().len(), 1, "{report}");
+}
+
+#[test]
+fn problems_are_told_up_to_a_bound() {
+    let mut text = String::from("[buildout]\nparts = a\n[a]\n");
+    for n in 0..5_000 {
+        text += &format!("x{n} = ${{:gone{n}}}\n");
+    }
+    let profile = load_text(&text).unwrap();
+    assert_eq!(evaluated(&profile).unwrap_err().diagnostics().len(), 50);
+}
+
+#[test]
+fn a_reference_is_underlined_where_it_is_not_protected() {
+    check(
+        "[buildout]
+parts = a
+[a]
+x = $${b:y} ${b:y}
+",
+        "error[missing-section]: there is no section `b`
+ --> /srv/case/main.cfg:4:13
+  |
+4 | x = $${b:y} ${b:y}
+  |             ^^^^^^
+  = help: did you mean `a`?
+  = needed by option `x` of section `a` (/srv/case/main.cfg:4)
+  = listed in `buildout:parts` (/srv/case/main.cfg:2)",
+    );
+}
+
+#[test]
+fn a_part_is_underlined_as_a_word() {
+    check(
+        "[buildout]
+parts = parts art
+[parts]
+recipe = vector:noop
+",
+        "error[missing-section]: there is no section `art`
+ --> /srv/case/main.cfg:2:15
+  |
+2 | parts = parts art
+  |               ^^^
+  = listed in `buildout:parts` (/srv/case/main.cfg:2)",
+    );
+}
+
+#[test]
+fn places_tell_the_columns_of_headers_names_and_values() {
+    let profile = load_text("[buildout]\n[ a ] # c\nx =   1\ny =\n\n    2\nz =\n").unwrap();
+    let place = |origin: slapos_buildout::Origin| (origin.line, origin.column);
+    assert_eq!(profile.section_origin("a").map(place), Some((2, 3)));
+    assert_eq!(profile.origin("a", "x").map(place), Some((3, 1)));
+    assert_eq!(profile.value_origin("a", "x").map(place), Some((3, 7)));
+    assert_eq!(profile.value_origin("a", "y").map(place), Some((6, 5)));
+    assert_eq!(profile.value_origin("a", "z").map(place), None);
+}
+
+#[test]
+fn byte_order_mark_and_line_ends_of_other_systems_change_nothing() {
+    for text in [
+        "\u{feff}[buildout]\r\nparts = a\r\n[a]\r\nx =\r\n  ${:y}\r\ny = 1\r\n",
+        "[buildout]\rparts = a\r[a]\rx =\r  ${:y}\ry = 1\r",
+    ] {
+        let profile = load_text(text).unwrap();
+        let session = Session::new(&profile, &VectorRecipes).unwrap();
+        assert_eq!(session.get("a", "x").unwrap().as_text(), "1");
+        let place = profile.value_origin("a", "x").unwrap();
+        assert_eq!((place.line, place.column), (5, 3));
+    }
 }

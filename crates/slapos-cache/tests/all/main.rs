@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod ensure;
+mod profile;
 mod site;
 mod url;

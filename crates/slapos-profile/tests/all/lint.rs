@@ -177,8 +177,8 @@ note = 1 # one
         found(&[("main.cfg", main), ("base.cfg", base)]),
         [
             ("removes-nothing", 4),
-            ("bad-typed-value", 5),
             ("lost-text", 5),
+            ("bad-typed-value", 5),
             ("comment-in-value", 7)
         ]
     );

@@ -6,7 +6,8 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::print;
 use clap::Subcommand;
 use slapos_buildout::{Machine, Profile, Report};
-use slapos_profile::{Disk, Question, host_machine, parse_python, report_json};
+use slapos_profile::{Disk, Freshness, Question, host_machine, parse_python, report_json};
+use std::path::PathBuf;
 
 mod annotate;
 mod diff;
@@ -82,6 +83,9 @@ struct Target {
     /// A file of defaults below the profile, such as ~/.buildout/default.cfg; none is read otherwise.
     #[arg(long, value_name = "FILE")]
     user_defaults: Option<String>,
+    /// Take profiles from the web from their copies only; otherwise their sites are asked first.
+    #[arg(long)]
+    offline: bool,
 }
 
 /// Runs it.
@@ -107,9 +111,14 @@ impl Named {
     /// Loads the profile from the disk or the web; what is wrong with it is printed.
     fn load(&self, json: bool) -> Result<Profile, Failure> {
         let question = self.question()?;
-        question
-            .load(&Disk)
-            .map_err(|report| refused(&report, json))
+        let disk = self.disk();
+        let loaded = question.load(&disk);
+        tell_warnings(&disk);
+        loaded.map_err(|report| refused(&report, json))
+    }
+
+    fn disk(&self) -> Disk {
+        self.above.target.disk()
     }
 }
 
@@ -125,6 +134,14 @@ impl Target {
             Some(file) => question.with_user_defaults(file),
             None => question,
         })
+    }
+
+    fn disk(&self) -> Disk {
+        let freshness = match self.offline {
+            true => Freshness::Offline,
+            false => Freshness::Newest,
+        };
+        Disk::new(copies(), freshness)
     }
 
     fn machine(&self) -> Result<Machine, Failure> {
@@ -143,6 +160,23 @@ impl Target {
         }
         Ok(machine)
     }
+}
+
+/// Where copies of profiles from the web are: the user's cache, as the XDG base directory specification has it.
+fn copies() -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = named("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
+    let cache = cache.or_else(|| Some(named("HOME")?.join(".cache")));
+    cache
+        .unwrap_or_else(std::env::temp_dir)
+        .join("slapos/profiles")
+}
+
+/// Says which copies stand in for sites that did not answer.
+fn tell_warnings(disk: &Disk) {
+    disk.take_warnings()
+        .iter()
+        .for_each(|warning| note(warning));
 }
 
 /// What is wrong with a profile: for people on standard error, with --json also as one object on standard output.

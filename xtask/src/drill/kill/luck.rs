@@ -4,19 +4,19 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// A SplitMix64 sequence.
 #[derive(Debug)]
-pub(super) struct Luck {
+pub(crate) struct Luck {
     state: u64,
 }
 
 /// A seed that nobody chose.
-pub(super) fn fresh_seed() -> u64 {
+pub(crate) fn fresh_seed() -> u64 {
     // Short enough to be typed again.
     RandomState::new().build_hasher().finish() % 1_000_000
 }
 
 impl Luck {
     /// The sequence of a seed.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
@@ -29,12 +29,12 @@ impl Luck {
     }
 
     /// A number from 0 to `limit`.
-    pub(super) fn up_to(&mut self, limit: u64) -> u64 {
+    pub(crate) fn up_to(&mut self, limit: u64) -> u64 {
         self.next() % (limit + 1)
     }
 
     /// An index of `count` things.
-    pub(super) fn below(&mut self, count: u8) -> usize {
+    pub(crate) fn below(&mut self, count: u8) -> usize {
         usize::try_from(self.next() % u64::from(count.max(1))).unwrap_or_default()
     }
 }
