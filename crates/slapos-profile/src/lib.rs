@@ -14,6 +14,7 @@ pub mod graph;
 mod host;
 mod limits;
 pub mod lint;
+pub mod lsp;
 mod place;
 mod python_text;
 pub mod query;

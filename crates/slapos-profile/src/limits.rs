@@ -16,3 +16,11 @@ pub(crate) const FINDINGS_MAX: usize = 2_000;
 pub(crate) const LAYOUT_PLACES_MAX: usize = 50_000;
 /// Times that columns are ordered; more hardly changes a picture.
 pub(crate) const LAYOUT_SWEEPS: usize = 8;
+/// Silence of the editor before problems are worked out again: people type a letter in 100 to 300 ms.
+pub(crate) const EDITOR_SILENCE: std::time::Duration = std::time::Duration::from_millis(80);
+/// Open documents that are looked at; editors open some tens.
+pub(crate) const DOCUMENTS_MAX: usize = 500;
+/// Names that a completion offers; an editor filters them as one types.
+pub(crate) const COMPLETIONS_MAX: usize = 5_000;
+/// Characters of a value that a hover shows.
+pub(crate) const HOVER_CHARS_MAX: usize = 2_000;

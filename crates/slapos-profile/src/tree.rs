@@ -94,6 +94,12 @@ impl Tree {
         steps.map_or(&[], Vec::as_slice)
     }
 
+    /// Names of the options that files write in a section, in no order.
+    pub(crate) fn options(&self, section: &str) -> impl Iterator<Item = &str> {
+        let options = self.steps.get(section).into_iter();
+        options.flat_map(|options| options.keys().map(String::as_str))
+    }
+
     /// Sections and options that files write, in no order.
     pub(crate) fn written(&self) -> impl Iterator<Item = (&str, &str, &[WrittenStep])> {
         self.steps.iter().flat_map(|(section, options)| {
