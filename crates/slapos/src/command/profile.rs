@@ -14,6 +14,7 @@ mod diff;
 mod format;
 mod graph;
 mod lint;
+mod lsp;
 mod query;
 mod resolve;
 
@@ -26,6 +27,7 @@ Examples:
   slapos profile lint software.cfg               What is wrong or suspicious
   slapos profile diff old.cfg new.cfg            What changes in the result
   slapos profile fmt software.cfg                Write it well, in place
+  slapos profile lsp                             Serve an editor
 
 Every command takes assignments above all files, such as buildout:parts=nginx.
 
@@ -49,6 +51,7 @@ enum Action {
     Diff(diff::Args),
     #[command(name = "fmt")]
     Format(format::Args),
+    Lsp(lsp::Args),
 }
 
 /// What every command reads.
@@ -74,15 +77,22 @@ struct Above {
 /// For which machine, and above what.
 #[derive(Debug, clap::Args)]
 struct Target {
+    #[command(flatten)]
+    reading: Reading,
+    /// A file of defaults below the profile, such as ~/.buildout/default.cfg; none is read otherwise.
+    #[arg(long, value_name = "FILE")]
+    user_defaults: Option<String>,
+}
+
+/// How profiles are read.
+#[derive(Debug, clap::Args)]
+struct Reading {
     /// What `uname -m` says on the machine that section conditions ask about [default: this one's].
     #[arg(long, value_name = "NAME")]
     machine: Option<String>,
     /// The version of Python that section conditions ask about [default: 3.11.7].
     #[arg(long, value_name = "X.Y.Z")]
     python: Option<String>,
-    /// A file of defaults below the profile, such as ~/.buildout/default.cfg; none is read otherwise.
-    #[arg(long, value_name = "FILE")]
-    user_defaults: Option<String>,
     /// Take profiles from the web from their copies only; otherwise their sites are asked first.
     #[arg(long)]
     offline: bool,
@@ -98,6 +108,7 @@ pub(crate) fn run(args: Args, json: bool) -> Outcome {
         Action::Lint(args) => lint::run(&args, json),
         Action::Diff(args) => diff::run(&args, json),
         Action::Format(args) => format::run(&args, json),
+        Action::Lsp(args) => lsp::run(&args),
     }
 }
 
@@ -118,7 +129,7 @@ impl Named {
     }
 
     fn disk(&self) -> Disk {
-        self.above.target.disk()
+        self.above.target.reading.disk()
     }
 }
 
@@ -126,7 +137,7 @@ impl Target {
     fn question(&self, file: &str, assignments: &[String]) -> Result<Question, Failure> {
         let folder = std::env::current_dir()
             .map_err(|error| Failure::new(format!("cannot tell the current folder: {error}")))?;
-        let question = Question::new(file, &folder, self.machine()?);
+        let question = Question::new(file, &folder, self.reading.machine()?);
         let question = question
             .with_assignments(assignments)
             .map_err(|error| Failure::usage(error.to_string()))?;
@@ -135,7 +146,9 @@ impl Target {
             None => question,
         })
     }
+}
 
+impl Reading {
     fn disk(&self) -> Disk {
         let freshness = match self.offline {
             true => Freshness::Offline,

@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
 
 fn side(args: &Args, file: &str, json: bool) -> Result<(Question, Resolved), Failure> {
     let question = args.target.question(file, &args.assignments)?;
-    let disk = args.target.disk();
+    let disk = args.target.reading.disk();
     let loaded = question.load(&disk);
     tell_warnings(&disk);
     let profile = loaded.map_err(|report| refused(&report, json))?;

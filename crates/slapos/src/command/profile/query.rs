@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         .above
         .target
         .question(&args.file, &args.above.assignments)?;
-    let disk = args.above.target.disk();
+    let disk = args.above.target.reading.disk();
     let found = query::query(&question, &disk, section, option);
     tell_warnings(&disk);
     let found = found.map_err(|report| refused(&report, json))?;
