@@ -12,7 +12,7 @@ mod values;
 
 use crate::Outcome;
 use crate::command::say;
-use crate::drill::kill::luck::{Luck, fresh_seed};
+use crate::drill::luck::{Luck, fresh_seed};
 use engine::Engine;
 use profiles::Case;
 use serde_json::{Value, json};

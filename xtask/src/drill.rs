@@ -5,7 +5,8 @@
 
 mod catalog;
 mod client;
-pub(crate) mod kill;
+mod kill;
+pub(crate) mod luck;
 
 use crate::Outcome;
 

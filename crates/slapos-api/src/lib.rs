@@ -7,6 +7,7 @@
 pub mod client;
 pub mod error;
 pub mod limits;
+pub mod slap;
 pub mod tls;
 pub mod wire;
 

@@ -25,3 +25,16 @@ pub const EVENT_PAGE_MAX: usize = 500;
 
 /// Bytes of log in one answer.
 pub const LOG_CHUNK_BYTES_MAX: usize = 256 * 1024;
+
+/// Deepest nesting of a marshalled value: the documents of real nodes have eight levels.
+pub const MARSHAL_DEPTH_MAX: usize = 64;
+
+/// Values in one marshalled document, repeated ones counted each time: a format document of a
+/// thousand partitions has 40,000.
+pub const MARSHAL_VALUES_MAX: usize = 400_000;
+
+/// Bytes of all texts in one marshalled document.
+pub const MARSHAL_TEXT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Largest body on the old wire: a form, whose percent signs make three bytes of many a one.
+pub const SLAP_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -8,20 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 
+use crate::evaluate::Wanted;
 use crate::part_log::PartLog;
-use crate::recipe::{Constructed, Installed};
+use crate::recipe::Installed;
 use crate::record::{Record, Records};
 use crate::work::{PartFailure, Site, Work, safe_name};
 use crate::{BuildError, Progress, Step, file};
-
-/// Everything that is wanted.
-pub(crate) struct Wanted {
-    /// Names in the order to install.
-    pub(crate) order: Vec<String>,
-    pub(crate) parts: BTreeMap<String, Constructed>,
-    /// Of each part, the parts that are installed before it.
-    pub(crate) before: BTreeMap<String, Vec<String>>,
-}
 
 /// Where the engine keeps things, and how.
 pub(crate) struct Place<'p> {
@@ -74,6 +66,7 @@ pub(crate) fn run(
     mut records: Records,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Done, BuildError> {
+    wanted.take_over(&mut records);
     let todo: Vec<usize> = (0..wanted.order.len())
         .filter(|i| is_stale(wanted, *i, &records))
         .collect();

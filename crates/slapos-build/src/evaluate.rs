@@ -7,15 +7,27 @@ use slapos_buildout::{Fetch, FetchFailure, LoadOptions, Override, Report, Sessio
 use slapos_cache::{Cache, Source, Store, UrlOrigin};
 
 use crate::BuildError;
-use crate::engine::Wanted;
 use crate::file;
-use crate::recipe::{RecipeBook, World};
+use crate::original::{self, Sections};
+use crate::recipe::{Constructed, RecipeBook, World};
 
-/// Loads a profile, with assignments above it, and constructs its parts.
+/// Everything that is wanted.
+pub(crate) struct Wanted {
+    /// Names in the order to install.
+    pub(crate) order: Vec<String>,
+    pub(crate) parts: BTreeMap<String, Constructed>,
+    /// Of each part, the parts that are installed before it.
+    pub(crate) before: BTreeMap<String, Vec<String>>,
+    /// Parts that the original installed just as they are wanted.
+    pub(crate) taken_over: Vec<String>,
+}
+
+/// Loads a profile, with assignments above it, and constructs its parts; says which the original installed the same.
 pub(crate) fn evaluate(
     entry: &str,
     overrides: Vec<Override>,
     world: World<'_>,
+    original: Option<&Sections>,
 ) -> Result<Wanted, BuildError> {
     let options = LoadOptions {
         overrides,
@@ -30,11 +42,16 @@ pub(crate) fn evaluate(
     for part in &order {
         before.insert(part.clone(), parts_behind(&session, part, &parts)?);
     }
+    let taken_over = match original {
+        Some(original) => original::unchanged(original, &order, &session)?,
+        None => Vec::new(),
+    };
     drop(session);
     Ok(Wanted {
         order,
         parts: book.into_parts(),
         before,
+        taken_over,
     })
 }
 

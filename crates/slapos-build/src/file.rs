@@ -11,10 +11,20 @@ use crate::limits;
 
 /// Reads a text with a bound.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
+    String::from_utf8(read_bytes(path)?).map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{} is not UTF-8", path.display()),
+        )
+    })
+}
+
+/// Reads a small file with a bound.
+pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
     let read = fs::File::open(path)?
         .take(limits::TEXT_BYTES_MAX + 1)
-        .read_to_string(&mut text)?;
+        .read_to_end(&mut bytes)?;
     if read as u64 > limits::TEXT_BYTES_MAX {
         let limit = limits::TEXT_BYTES_MAX >> 20;
         return Err(io::Error::other(format!(
@@ -22,7 +32,7 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
             path.display()
         )));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 /// Writes a file under a temporary name and renames it, not synced; gives whether it differed.

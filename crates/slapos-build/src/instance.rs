@@ -8,12 +8,13 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use slapos_buildout::Override;
 
-use crate::engine::{self, Place, Saving, Wanted};
-use crate::evaluate::evaluate;
+use crate::engine::{self, Place, Saving};
+use crate::evaluate::{Wanted, evaluate};
+use crate::original::Sections;
 use crate::process::Guard;
 use crate::recipe::World;
 use crate::record::Records;
-use crate::software::{default_path, io_error, lock};
+use crate::software::{default_path, io_error, lock, recorded};
 use crate::work::Site;
 use crate::{BuildError, Cancel, Progress, PromiseSpec, partition};
 
@@ -96,9 +97,8 @@ pub fn install_instance(
     }
     let _lock = lock(&own.join("lock"))?;
     let records_path = own.join("installed.json");
-    let records = Records::load(&records_path)
-        .map_err(io_error("reading what is installed in", &records_path))?;
-    let wanted = evaluate_instance(install, &records)?;
+    let (records, original) = recorded(&records_path, &install.partition_dir)?;
+    let wanted = evaluate_instance(install, &records, original.as_ref())?;
     let (cancel, guard, builds) = (Cancel::default(), Guard::default(), own.join("build"));
     let place = Place {
         site: Site {
@@ -125,7 +125,11 @@ pub fn install_instance(
     Ok(outcome)
 }
 
-fn evaluate_instance(install: &InstanceInstall, records: &Records) -> Result<Wanted, BuildError> {
+fn evaluate_instance(
+    install: &InstanceInstall,
+    records: &Records,
+    original: Option<&Sections>,
+) -> Result<Wanted, BuildError> {
     let template = match &install.template {
         Some(template) => template.clone(),
         None => install.software_dir.join("instance.cfg"),
@@ -138,11 +142,17 @@ fn evaluate_instance(install: &InstanceInstall, records: &Records) -> Result<Wan
         directory: install.partition_dir.clone(),
         shared: None,
         path: &install.path,
+        cache: None,
         instance: Some(install),
         records,
         ports: RefCell::new(ports.collect()),
     };
-    evaluate(&template.to_string_lossy(), overrides(install), world)
+    evaluate(
+        &template.to_string_lossy(),
+        overrides(install),
+        world,
+        original,
+    )
 }
 
 /// The sections that the original's agent adds to a template.

@@ -13,6 +13,7 @@ mod evaluate;
 mod file;
 mod instance;
 mod limits;
+mod original;
 mod part_log;
 mod partition;
 mod process;

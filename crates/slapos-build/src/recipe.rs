@@ -31,6 +31,8 @@ mod shared;
 mod slapconfiguration;
 mod template;
 mod userinfo;
+#[cfg(test)]
+pub(crate) mod vectors;
 mod wrapper;
 
 /// A constructed part, ready to be installed on any thread.
@@ -83,6 +85,8 @@ pub(crate) struct World<'w> {
     pub(crate) directory: PathBuf,
     pub(crate) shared: Option<&'w Path>,
     pub(crate) path: &'w str,
+    /// None while an instance is installed, which downloads nothing.
+    pub(crate) cache: Option<&'w slapos_cache::Cache>,
     /// None while software is built.
     pub(crate) instance: Option<&'w InstanceInstall>,
     pub(crate) records: &'w Records,

@@ -64,6 +64,11 @@ impl Records {
         })
     }
 
+    /// Whether nothing was ever installed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// Writes the file, synced.
     pub(crate) fn save(&self, path: &Path) -> io::Result<()> {
         let records = Records {

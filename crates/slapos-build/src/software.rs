@@ -12,6 +12,7 @@ use slapos_cache::{Cache, DebianOrigin, Store, UrlOrigin};
 
 use crate::engine::{self, Place, Saving};
 use crate::evaluate::evaluate;
+use crate::original::{self, Sections};
 use crate::process::Guard;
 use crate::recipe::World;
 use crate::record::Records;
@@ -98,12 +99,13 @@ pub fn build_software(
     fs::create_dir_all(&own).map_err(io_error("making the folder", &own))?;
     let _lock = lock(&own.join("lock"))?;
     let records_path = own.join("installed.json");
-    let records = Records::load(&records_path)
-        .map_err(io_error("reading what is installed in", &records_path))?;
+    let (records, original) = recorded(&records_path, &root)?;
+    let cache = cache_of(build);
     let world = World {
         directory: root.clone(),
         shared: build.shared.as_deref(),
         path: &build.path,
+        cache: Some(&cache),
         instance: None,
         records: &records,
         ports: RefCell::default(),
@@ -116,8 +118,7 @@ pub fn build_software(
     for text in &build.overrides {
         overrides.push(Override::parse(text).map_err(|e| BuildError::Request(e.to_string()))?);
     }
-    let wanted = evaluate(&entry(&build.profile)?, overrides, world)?;
-    let cache = cache_of(build);
+    let wanted = evaluate(&entry(&build.profile)?, overrides, world, original.as_ref())?;
     let guard = Guard::default();
     let builds = own.join("build");
     let place = Place {
@@ -141,6 +142,24 @@ pub fn build_software(
         unpinned: done.unpinned,
         elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
+}
+
+/// What is installed: by our own record, or else by the original's, which is taken over.
+pub(crate) fn recorded(
+    path: &Path,
+    folder: &Path,
+) -> Result<(Records, Option<Sections>), BuildError> {
+    let mut records =
+        Records::load(path).map_err(io_error("reading what is installed in", path))?;
+    if !records.is_empty() || path.exists() {
+        return Ok((records, None));
+    }
+    let original = original::read(folder);
+    let original = original.map_err(io_error("reading what the original installed in", folder))?;
+    if let Some(sections) = &original {
+        records.parts = original::leftovers(sections);
+    }
+    Ok((records, original))
 }
 
 /// The profile's location: a URL, or an absolute path.

@@ -18,7 +18,10 @@ pub(crate) struct World<'a> {
     pub(crate) fetch: &'a dyn Fetch,
 }
 
-/// Whether a condition, as written in a header, holds on this machine. The error fits behind "the condition …".
+/// Whether the condition of a header holds; files that it asks for are looked up through `fetch`.
+///
+/// # Errors
+/// When it is no condition; the error fits behind "the condition …".
 pub fn condition_holds(
     written: &str,
     machine: &Machine,

@@ -9,13 +9,18 @@ pub mod caller;
 pub mod catalog;
 pub mod error;
 pub mod event;
+pub mod identity;
 pub mod instance;
 pub mod node;
 pub mod project;
 pub mod report;
+pub mod requester;
 pub mod schema;
+pub mod share;
 pub mod state;
 pub mod supply;
+pub mod tree;
+pub mod usage;
 pub mod view;
 pub mod why;
 

@@ -7,10 +7,13 @@ pub mod answer;
 mod asked;
 pub mod auth;
 mod catalog;
+mod hateoas;
 mod instance;
+mod jsonrpc;
 mod log;
 mod node;
 mod project;
+pub mod slap;
 mod supply;
 mod watch;
 

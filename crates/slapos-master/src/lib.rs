@@ -16,9 +16,11 @@ pub use store::Database;
 
 use app::AppError;
 use app::schema::Schemas;
+use http::slap::{Dialect, ProxyDialect};
 use http::{Context, Inner, Watchers};
 use pki::{Pki, PkiError, write_private};
 use slapos_model::{Clock, RandomSource, fresh_id};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +37,17 @@ pub struct MasterConfig {
     pub listen: SocketAddr,
     /// Which database.
     pub database: Database,
+    /// Speak the old wire as `slapos proxy` does: no certificates, loopback only.
+    pub proxy: Option<ProxyConfig>,
+}
+
+/// What a proxy is told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProxyConfig {
+    /// The node that is meant where none is named.
+    pub computer_id: String,
+    /// Name of a product → address of its release.
+    pub products: BTreeMap<String, String>,
 }
 
 /// Why a master cannot run.
@@ -65,6 +78,9 @@ pub enum MasterError {
     /// Its certificate.
     #[error(transparent)]
     Tls(#[from] slapos_api::tls::TlsError),
+    /// A proxy believes whoever reaches it.
+    #[error("a proxy asks nobody who it is, so it listens on loopback only, not on {0}")]
+    NotLoopback(SocketAddr),
     /// A rule said no at the start.
     #[error("cannot prepare the master: {0}")]
     Prepare(AppError),
@@ -100,6 +116,7 @@ pub struct Prepared {
     store: Store,
     pki: Pki,
     epoch: String,
+    dialect: Dialect,
 }
 
 /// Makes or completes all that a master needs: schema, authority, owner, catalogue. Safe to run
@@ -113,13 +130,19 @@ pub fn bootstrap(
     random: &Arc<dyn RandomSource>,
 ) -> Result<Prepared, MasterError> {
     make_dir(&config.dir)?;
+    let dialect = dialect(config, clock.as_ref(), random.as_ref());
+    let default_node = config.proxy.as_ref().map(|proxy| proxy.computer_id.clone());
     let store = Store::open(&config.database, Arc::clone(clock), Arc::clone(random))?;
     let pki = Pki::ensure(&config.dir.join("pki"), today(clock.as_ref()))?;
     let secret = ensure_owner_token(&config.dir, clock.as_ref(), random.as_ref())?;
+    let known = dialect.clone();
     let epoch = store
         .write_blocking(move |tx| {
             app::project::ensure_owner(tx, &secret)?;
             app::catalog::import_shipped(tx)?;
+            if let Some(name) = &default_node {
+                http::slap::ensure_node(tx, &known, name)?;
+            }
             if let Some(epoch) = subject::find_meta(tx, "epoch")? {
                 return Ok(epoch);
             }
@@ -128,7 +151,25 @@ pub fn bootstrap(
             Ok(epoch)
         })
         .map_err(MasterError::Prepare)?;
-    Ok(Prepared { store, pki, epoch })
+    Ok(Prepared {
+        store,
+        pki,
+        epoch,
+        dialect,
+    })
+}
+
+/// How the old wire is spoken; a proxy has another run id at each start.
+fn dialect(config: &MasterConfig, clock: &dyn Clock, random: &dyn RandomSource) -> Dialect {
+    let Some(proxy) = &config.proxy else {
+        return Dialect::Master;
+    };
+    let half = || fresh_id("", clock, random).split_off(10);
+    Dialect::Proxy(ProxyDialect {
+        computer_id: proxy.computer_id.clone(),
+        products: proxy.products.clone(),
+        run_id: half() + &half(),
+    })
 }
 
 /// The file that holds the owner's token; only its owner can read it.
@@ -197,6 +238,9 @@ pub fn run(
     ready: impl FnOnce(SocketAddr) + Send,
     shutdown: &Shutdown,
 ) -> Result<(), MasterError> {
+    if config.proxy.is_some() && !config.listen.ip().is_loopback() {
+        return Err(MasterError::NotLoopback(config.listen));
+    }
     let prepared = bootstrap(config, &clock, &random)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -234,6 +278,7 @@ pub async fn router(
     random: Arc<dyn RandomSource>,
 ) -> Result<axum::Router, MasterError> {
     let watchers = Watchers::start(&prepared.store).await?;
+    let dialect = prepared.dialect;
     let context = Context::new(Inner {
         store: prepared.store,
         schemas: Arc::new(Schemas::default()),
@@ -247,5 +292,6 @@ pub async fn router(
         random,
     });
     let api = http::router(context.clone());
-    Ok(api.clone().merge(panel::router(context, api)))
+    let old = http::slap::router(context.clone(), dialect);
+    Ok(api.clone().merge(old).merge(panel::router(context, api)))
 }

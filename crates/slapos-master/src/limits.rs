@@ -63,3 +63,6 @@ pub const LOG_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A node counts as online for so long after it was last heard.
 pub const NODE_ONLINE_US: i64 = 120 * 1_000_000;
+
+/// Largest usage report: a thousand partitions with twenty measures each.
+pub const USAGE_BYTES_MAX: usize = 4 * 1024 * 1024;

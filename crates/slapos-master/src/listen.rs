@@ -105,7 +105,11 @@ async fn serve_one(
     let key_hash = certificates
         .and_then(|chain| chain.first())
         .and_then(key_hash_of_certificate);
-    serve_http(stream, Connection { key_hash }, router, shutdown).await
+    let connection = Connection {
+        key_hash,
+        is_tls: true,
+    };
+    serve_http(stream, connection, router, shutdown).await
 }
 
 async fn serve_plain(

@@ -5,9 +5,10 @@
 //! the master's own list. Keys are made where they are used; a node sends only a request.
 
 use crate::app::caller::hash_hex;
+use crate::app::identity::Issued;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -106,6 +107,65 @@ impl Pki {
             .signed_by(&request.public_key, &issuer)
             .map_err(|error| unusable("the certificate request", &error))?;
         Ok(signed.pem())
+    }
+}
+
+/// A new key, made here only for clients that cannot make one.
+pub struct ClientKey(KeyPair);
+
+impl std::fmt::Debug for ClientKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientKey")
+    }
+}
+
+impl ClientKey {
+    /// SHA-256 of its public half, in hex.
+    #[must_use]
+    pub fn key_hash(&self) -> String {
+        hash_hex(&self.0.subject_public_key_info())
+    }
+}
+
+impl Pki {
+    /// A new key.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn make_key(&self) -> Result<ClientKey, PkiError> {
+        let key = KeyPair::generate().map_err(|error| unusable("a new key", &error))?;
+        Ok(ClientKey(key))
+    }
+
+    /// A client certificate of that name for a key of ours.
+    ///
+    /// # Errors
+    /// When the authority's files are damaged.
+    pub fn issue_client_for(
+        &self,
+        key: &ClientKey,
+        name: &str,
+        today: (i32, u8, u8),
+    ) -> Result<Issued, PkiError> {
+        let mut params = base_params(name, today);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let issuer = issuer(&self.ca_pem, &self.ca_key_pem)?;
+        let signed = params
+            .signed_by(&key.0, &issuer)
+            .map_err(|error| unusable("a new certificate", &error))?;
+        Ok(Issued {
+            key_hash: key.key_hash(),
+            pem: signed.pem(),
+            key_pem: key.0.serialize_pem(),
+        })
+    }
+
+    /// A new key with a client certificate of that name.
+    ///
+    /// # Errors
+    /// When the authority's files are damaged.
+    pub fn issue_client(&self, name: &str, today: (i32, u8, u8)) -> Result<Issued, PkiError> {
+        self.issue_client_for(&self.make_key()?, name, today)
     }
 }
 

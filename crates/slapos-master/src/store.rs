@@ -7,6 +7,7 @@
 //! types TEXT and BIGINT only, so that both databases run the same texts.
 
 pub mod catalog;
+pub mod certificate;
 pub mod event;
 pub mod instance;
 pub mod node;
@@ -16,7 +17,9 @@ mod schema;
 mod sqlite;
 pub mod subject;
 pub mod supply;
+pub mod tree;
 mod tx;
+pub mod usage;
 
 pub use tx::{Param, Row, Tx};
 

@@ -9,7 +9,7 @@ use slapos_buildout::Value;
 
 use crate::resolve::{Options, Resolved, value_json};
 
-/// By option: before and after; none is an option that is not there.
+/// Options that changed, each with what it was and what it is.
 pub type Changes = BTreeMap<String, (Option<Value>, Option<Value>)>;
 
 /// The changes.
@@ -17,7 +17,7 @@ pub type Changes = BTreeMap<String, (Option<Value>, Option<Value>)>;
 pub struct Difference {
     pub added: BTreeMap<String, Options>,
     pub removed: BTreeMap<String, Options>,
-    /// By section.
+    /// By section and option: before and after; none is an option that is not there.
     pub changed: BTreeMap<String, Changes>,
     /// Both orders of parts, if they differ.
     pub order: Option<(Vec<String>, Vec<String>)>,
@@ -58,7 +58,11 @@ pub fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
     found
 }
 
-fn changes(old: &Options, new: &Options, moved: &Moved) -> Changes {
+fn changes(
+    old: &Options,
+    new: &Options,
+    moved: &Moved,
+) -> BTreeMap<String, (Option<Value>, Option<Value>)> {
     let mut found = BTreeMap::new();
     for (option, value) in old {
         let after = new.get(option);

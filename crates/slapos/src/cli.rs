@@ -67,6 +67,7 @@ enum Command {
     Node(command::node::Args),
     Master(command::master::Args),
     Profile(command::profile::Args),
+    Proxy(command::proxy::Args),
     Completion(command::completion::Args),
     #[command(hide = true)]
     Internal(command::internal::Args),
@@ -93,6 +94,7 @@ fn dispatch(cli: Cli) -> Outcome {
         // These need no folder: a job runs with hardly any environment, as a user without a home.
         Command::Completion(args) => command::completion::run(&args),
         Command::Profile(args) => command::profile::run(args, cli.shared.json),
+        Command::Proxy(args) => command::proxy::run(args),
         Command::Internal(args) if args.is_without_folder() => command::internal::run_bare(&args),
         other => dispatch_in(&context(&cli.shared)?, other),
     }
@@ -112,6 +114,7 @@ fn dispatch_in(context: &Context, command: Command) -> Outcome {
         Command::Node(args) => command::node::run(context, args),
         Command::Master(args) => command::master::run(context, args),
         Command::Profile(args) => command::profile::run(args, context.json),
+        Command::Proxy(args) => command::proxy::run(args),
         Command::Completion(args) => command::completion::run(&args),
         Command::Internal(_) => command::internal::run(context),
     }

@@ -12,6 +12,7 @@ pub(crate) mod master;
 pub(crate) mod node;
 pub(crate) mod parameter_args;
 pub(crate) mod profile;
+pub(crate) mod proxy;
 mod register;
 pub(crate) mod request;
 pub(crate) mod service;

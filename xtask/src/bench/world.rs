@@ -3,6 +3,8 @@
 //! It has its own port and, as root, its own users, so that it never meets a SlapOS that somebody
 //! uses on the same machine. Start with [`World::start`].
 
+mod users;
+
 use super::process::{self, send};
 use super::wait::wait_for;
 use nix::sys::signal::Signal;
@@ -43,6 +45,8 @@ pub(crate) struct World {
     /// A client of its master as the owner.
     pub(crate) client: Client,
 }
+
+type View = Result<InstanceView, String>;
 
 /// The processes that stay up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +94,7 @@ impl World {
             Ok(token) => token,
             Err(error) => {
                 stop_up(program, &root, &mut up);
-                remove_users(users.as_deref(), partitions);
+                users::remove(users.as_deref(), partitions);
                 return Err(format!("{error}: {}", last_words(&root)));
             }
         };
@@ -177,11 +181,7 @@ impl World {
     }
 
     /// The same with another limit.
-    pub(crate) fn wait_green_within(
-        &self,
-        name: &str,
-        limit: Duration,
-    ) -> Result<InstanceView, String> {
+    pub(crate) fn wait_green_within(&self, name: &str, limit: Duration) -> View {
         let mut last = String::new();
         wait_for(&format!("{name} to be green"), limit, || {
             let view = self
@@ -210,7 +210,7 @@ pub(crate) fn helloworld(name: &str) -> InstanceRequest {
 impl Drop for World {
     fn drop(&mut self) {
         stop_up(&self.program, self.dir.path(), &mut self.up);
-        remove_users(self.users.as_deref(), self.partitions);
+        users::remove(self.users.as_deref(), self.partitions);
     }
 }
 
@@ -330,15 +330,5 @@ fn stop_up(program: &Path, root: &Path, up: &mut Child) {
             ));
             send(left.pid, Signal::SIGKILL);
         }
-    }
-}
-
-/// The users that the node made for this world only.
-fn remove_users(base: Option<&str>, partitions: u32) {
-    let Some(base) = base else { return };
-    let slots = (0..partitions).map(|index| format!("{base}{index}"));
-    for name in slots.chain([format!("{base}s")]) {
-        // One that was never made is no loss.
-        drop(Command::new("userdel").arg(&name).output());
     }
 }

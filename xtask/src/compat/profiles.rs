@@ -8,7 +8,7 @@ mod damage;
 mod sections;
 
 use super::values::Values;
-use crate::drill::kill::luck::Luck;
+use crate::drill::luck::Luck;
 
 /// A set of files and how it is loaded; the entry is `main.cfg`.
 #[derive(Debug, Clone, PartialEq, Eq)]

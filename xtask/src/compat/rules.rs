@@ -71,11 +71,8 @@ pub(super) fn difference(
         (Some(theirs), Some(ours)) => return error_differs("loading", theirs, ours, used),
         (None, None) => {}
         (theirs, ours) => {
-            return Some(format!(
-                "loading\n  engine: {}\n  ours:   {}",
-                told(theirs),
-                told(ours)
-            ));
+            let (theirs, ours) = (told(theirs), told(ours));
+            return Some(format!("loading\n  engine: {theirs}\n  ours:   {ours}"));
         }
     }
     if theirs["raw"] != ours["raw"] {

@@ -1,7 +1,7 @@
 //! Random values, recipes and conditions of the profiles that are compared.
 
 use super::profiles::{Traits, pick};
-use crate::drill::kill::luck::Luck;
+use crate::drill::luck::Luck;
 
 /// Draws what stands behind `=` and behind `:`.
 pub(super) struct Values<'a> {

@@ -6,9 +6,9 @@
 //! exactly once. The seed is printed; the same seed kills in the same order.
 
 mod check;
-pub(crate) mod luck;
 mod worker;
 
+use super::luck::{self, Luck};
 use crate::Outcome;
 use crate::bench;
 use crate::bench::process::{load_average, send};
@@ -16,7 +16,6 @@ use crate::bench::wait::{pause, wait_for};
 use crate::bench::world::World;
 use crate::command::say;
 use check::Standing;
-use luck::Luck;
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

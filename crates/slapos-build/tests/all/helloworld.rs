@@ -64,7 +64,7 @@ fn helloworld_built_installed_and_started_answers_with_the_greeting() {
     let _server = Running(Command::new(&outcome.service[0].path).spawn().unwrap());
     let page = wait_until(|| get(&address));
     assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
-    assert!(page.ends_with("it's ${me}; `rm`\n"), "{page}");
+    assert!(page.ends_with("it's ${me}; `rm`"), "{page}");
 }
 
 #[test]

@@ -44,10 +44,7 @@ fn install_keeps_port_and_password_when_everything_else_changes() {
         !world.at("slappart0/etc/one").exists(),
         "what the part no longer owns is removed"
     );
-    assert_eq!(
-        world.read("slappart0/etc/two"),
-        format!("{}\n", first["port"])
-    );
+    assert_eq!(world.read("slappart0/etc/two"), first["port"]);
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(world.at("slappart0/etc/.password"))
         .unwrap()
@@ -220,8 +217,8 @@ fn install_renders_typed_parameters_in_jinja() {
         "[buildout]\nparts = file\n[slap]\nrecipe = slapos.cookbook:slapconfiguration.jsonschema\n\
          jsonschema = ${buildout:directory}/../software/schema.json\n\
          [file]\nrecipe = slapos.recipe.template:jinja2\noutput = ${buildout:directory}/out\n\
-         context =\n  key p slap:configuration\n  section all slap\n  raw who me\n\
-         inline =\n  {{ p.n + 1 }} {{ 'on' if p.on else 'off' }} {{ who }} {{ p.list|join('+') }} {{ all['slap-computer-id'] }}\n",
+         context =\n  key p slap:configuration\n  section every slap\n  raw who me\n\
+         inline =\n  {{ p.n + 1 }} {{ 'on' if p.on else 'off' }} {{ who }} {{ p.list|join('+') }} {{ every['slap-computer-id'] }}\n",
     );
     world.set(r#"{"list": ["a", "b"]}"#);
     world.install().unwrap();

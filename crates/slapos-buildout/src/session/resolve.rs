@@ -155,11 +155,9 @@ impl Session<'_> {
         match self.stored(&target, option, waiting)? {
             Some(value) => Ok(value),
             None if option == SECTION_NAME => Ok(Arc::from(section)),
-            None => Ok(Arc::from(self.stand_in(
-                &target,
-                option,
-                Some(reference),
-            )?)),
+            None => self
+                .stand_in(&target, option, Some(reference))
+                .map(Arc::from),
         }
     }
 

@@ -1,13 +1,25 @@
 //! Which partition an instance gets: nodes that fit, the first free partition of the first of them.
 
-use super::AppError;
 use super::event;
 use super::view::object;
+use super::{AppError, share};
 use crate::limits::ALLOCATE_BATCH_MAX;
 use crate::store::instance::{self, InstanceRow};
 use crate::store::node::{self, NodeRow};
 use crate::store::{Tx, supply};
 use serde_json::{Value, json};
+
+/// The key of a filter that names the instance to be a share of.
+pub const HOST_KEY: &str = "instance_guid";
+
+/// Keys that old clients send beside those that say where: kept for them, of no meaning here.
+const NOT_ABOUT_PLACES: &[&str] = &[
+    HOST_KEY,
+    "project_guid",
+    "retention_delay",
+    "master_url",
+    "source_instance_id",
+];
 
 /// Gives an instance that stands a partition, or says why there is none; writes its place and the
 /// events.
@@ -76,7 +88,7 @@ pub fn follow(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> {
     ));
     let data = json!({"node": row.node_name, "partition": row.partition_name});
     tx.record(event::about(row, event::INSTANCE_ALLOCATED, None, data));
-    Ok(())
+    share::place_waiting(tx, row)
 }
 
 /// The nodes to look at, no more than have to be read: the one that a filter names; those that
@@ -104,8 +116,10 @@ fn candidates(
 pub fn allocate_waiting(tx: &mut Tx<'_>, project_id: &str) -> Result<(), AppError> {
     let limit = i64::try_from(ALLOCATE_BATCH_MAX).unwrap_or(i64::MAX);
     for mut row in instance::list_waiting(tx, project_id, limit)? {
-        if !row.is_shared && row.requested_state != "destroyed" {
-            allocate(tx, &mut row)?;
+        match row.requested_state.as_str() {
+            "destroyed" => {}
+            _ if row.is_shared => share::place(tx, &mut row)?,
+            _ => allocate(tx, &mut row)?,
         }
     }
     Ok(())
@@ -148,7 +162,10 @@ fn refuse(
 fn misfit(candidate: &NodeRow, filter: &serde_json::Map<String, Value>) -> Option<String> {
     // Read only where a fact is asked for: most filters name a node or nothing.
     let facts = std::cell::LazyCell::new(|| object(&candidate.facts));
-    filter.iter().find_map(|(key, wanted)| {
+    let mut about_places = filter
+        .iter()
+        .filter(|(key, _)| !NOT_ABOUT_PLACES.contains(&key.as_str()) && !key.starts_with("fw_"));
+    about_places.find_map(|(key, wanted)| {
         if key == "node" {
             let is_it = [&candidate.name, &candidate.id]
                 .iter()

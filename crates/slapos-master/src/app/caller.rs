@@ -3,7 +3,9 @@
 //! A thing that the caller may not see is answered as one that does not exist.
 
 use super::AppError;
-use crate::store::{Tx, node, subject};
+use crate::store::instance::InstanceRow;
+use crate::store::node::NodeRow;
+use crate::store::{Tx, certificate, instance, node, subject};
 use sha2::{Digest, Sha256};
 use slapos_model::Role;
 
@@ -47,6 +49,30 @@ pub enum Caller {
         /// Its tenant.
         project_id: String,
     },
+    /// An instance, by its own certificate or by the word of its node.
+    Instance {
+        /// Reference of the instance.
+        id: String,
+        /// Reference of the subject; the instance's own while it is none.
+        subject_id: String,
+        /// Its tenant.
+        project_id: String,
+        /// The root of its tree.
+        root_id: String,
+    },
+}
+
+/// What somebody does with an instance that is not their own request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// See it.
+    Read,
+    /// Let it be looked at again.
+    Bang,
+    /// Change what is asked of it.
+    Change,
+    /// Say how it is, publish for it, remove it.
+    Run,
 }
 
 /// A role in a project.
@@ -70,36 +96,70 @@ impl Caller {
             Proof::None => Err(AppError::unauthenticated()),
             Proof::Token(hash) => {
                 let found = subject::find_by_token(tx, hash)?;
-                let person = found.ok_or_else(AppError::unauthenticated)?;
-                let roles = subject::list_memberships(tx, &person.id)?
-                    .into_iter()
-                    .filter_map(|row| {
-                        let role = row.role.parse().ok()?;
-                        let (project_id, project_name) = (row.project_id, row.project_name);
-                        Some(Membership {
-                            project_id,
-                            project_name,
-                            role,
-                        })
-                    })
-                    .collect();
-                Ok(Self::Person {
-                    id: person.id,
-                    name: person.name,
-                    roles,
-                })
+                Self::of_person(tx, found.ok_or_else(AppError::unauthenticated)?)
             }
-            Proof::Key(hash) => {
-                let found = node::find_by_key(tx, hash)?;
-                let row = found.ok_or_else(AppError::unauthenticated)?;
-                let (subject_id, project_id) = (row.subject_id, row.project_id);
-                Ok(Self::Node {
-                    id: row.id,
-                    subject_id,
-                    project_id,
-                })
-            }
+            Proof::Key(hash) => match node::find_by_key(tx, hash)? {
+                Some(row) => Ok(Self::of_node(&row)),
+                None => Self::of_certificate(tx, hash),
+            },
         }
+    }
+
+    /// A person, with the roles it has now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn of_person(tx: &mut Tx<'_>, person: subject::SubjectRow) -> Result<Self, AppError> {
+        let memberships = subject::list_memberships(tx, &person.id)?.into_iter();
+        let roles = memberships.filter_map(|row| {
+            let role = row.role.parse().ok()?;
+            let (project_id, project_name) = (row.project_id, row.project_name);
+            Some(Membership {
+                project_id,
+                project_name,
+                role,
+            })
+        });
+        Ok(Self::Person {
+            roles: roles.collect(),
+            id: person.id,
+            name: person.name,
+        })
+    }
+
+    /// A node.
+    #[must_use]
+    pub fn of_node(row: &NodeRow) -> Self {
+        Self::Node {
+            id: row.id.clone(),
+            subject_id: row.subject_id.clone(),
+            project_id: row.project_id.clone(),
+        }
+    }
+
+    /// An instance.
+    #[must_use]
+    pub fn of_instance(row: &InstanceRow) -> Self {
+        Self::Instance {
+            subject_id: row.subject_id.clone().unwrap_or_else(|| row.id.clone()),
+            id: row.id.clone(),
+            project_id: row.project_id.clone(),
+            root_id: row.root_id.clone(),
+        }
+    }
+
+    /// The person or living instance that a certificate is of.
+    fn of_certificate(tx: &mut Tx<'_>, hash: &str) -> Result<Self, AppError> {
+        let found = certificate::find_by_key(tx, hash)?;
+        let kept = found.ok_or_else(AppError::unauthenticated)?;
+        let Some(instance_id) = kept.instance_id else {
+            let person = subject::find(tx, &kept.subject_id)?;
+            return Self::of_person(tx, person.ok_or_else(AppError::unauthenticated)?);
+        };
+        instance::find(tx, &instance_id)?
+            .filter(|row| row.partition_id.is_some())
+            .map(|row| Self::of_instance(&row))
+            .ok_or_else(AppError::unauthenticated)
     }
 
     /// Reference of the subject.
@@ -107,8 +167,37 @@ impl Caller {
     pub fn subject_id(&self) -> &str {
         match self {
             Self::Person { id, .. } => id,
-            Self::Node { subject_id, .. } => subject_id,
+            Self::Node { subject_id, .. } | Self::Instance { subject_id, .. } => subject_id,
         }
+    }
+
+    /// That the caller may do that with an instance: a person by its role, a node with what runs
+    /// on it, an instance with itself and, to see and bang, with its tree.
+    ///
+    /// # Errors
+    /// Not found for what the caller may not know of, forbidden for too low a role.
+    pub fn require_on(&self, row: &InstanceRow, act: Act) -> Result<(), AppError> {
+        let missing = || AppError::not_found(format!("service `{}`", row.name));
+        let is_own = match self {
+            Self::Person { .. } => {
+                let role = match act {
+                    Act::Read => Role::Viewer,
+                    Act::Bang | Act::Change => Role::Member,
+                    Act::Run => {
+                        self.require(&row.project_id, Role::Viewer, "such service")?;
+                        return Err(AppError::forbidden(
+                            "only the node or the instance itself may say this",
+                        ));
+                    }
+                };
+                return self.require(&row.project_id, role, &format!("service `{}`", row.name));
+            }
+            Self::Node { id, .. } => row.node_id.as_deref() == Some(id),
+            Self::Instance { id, root_id, .. } => {
+                *id == row.id || *root_id == row.root_id && act != Act::Run
+            }
+        };
+        if is_own { Ok(()) } else { Err(missing()) }
     }
 
     /// The roles of a person; a node has none.
@@ -116,7 +205,7 @@ impl Caller {
     pub fn roles(&self) -> &[Membership] {
         match self {
             Self::Person { roles, .. } => roles,
-            Self::Node { .. } => &[],
+            Self::Node { .. } | Self::Instance { .. } => &[],
         }
     }
 
@@ -127,7 +216,7 @@ impl Caller {
     pub fn require_node(&self) -> Result<&str, AppError> {
         match self {
             Self::Node { id, .. } => Ok(id),
-            Self::Person { .. } => Err(AppError::forbidden(
+            Self::Person { .. } | Self::Instance { .. } => Err(AppError::forbidden(
                 "only a node may call this, proved by its certificate",
             )),
         }
@@ -140,7 +229,9 @@ impl Caller {
     pub fn require_person(&self) -> Result<&str, AppError> {
         match self {
             Self::Person { id, .. } => Ok(id),
-            Self::Node { .. } => Err(AppError::forbidden("only a person may call this")),
+            Self::Node { .. } | Self::Instance { .. } => {
+                Err(AppError::forbidden("only a person may call this"))
+            }
         }
     }
 

@@ -38,17 +38,9 @@ pub struct Listed {
 /// # Errors
 /// When nothing is known of that name, with the nearest one.
 pub fn resolve(tx: &mut Tx<'_>, software: &str) -> Result<Resolved, AppError> {
-    let from = |row: BriefRow| Resolved {
-        url: row.url,
-        listed: Some(Listed {
-            name: row.name,
-            version: row.version,
-            schema: row.schema,
-        }),
-    };
     if software.starts_with("catalog:") {
         let found = catalog::find_brief(tx, software)?;
-        return found.map(from).ok_or_else(|| unknown(tx, software));
+        return found.map(listed).ok_or_else(|| unknown(tx, software));
     }
     let is_elsewhere = software.starts_with('/')
         || ["http://", "https://", "file:"]
@@ -57,7 +49,36 @@ pub fn resolve(tx: &mut Tx<'_>, software: &str) -> Result<Resolved, AppError> {
     if is_elsewhere {
         return check_elsewhere(software);
     }
-    find_entry(tx, software).map(from)
+    find_entry(tx, software).map(listed)
+}
+
+/// What the old wire means: a release's address as it is written, whatever its form. Only what is
+/// in the catalogue by its identity has a schema.
+///
+/// # Errors
+/// When it cannot be an address.
+pub fn resolve_address(tx: &mut Tx<'_>, address: &str) -> Result<Resolved, AppError> {
+    if address.is_empty() {
+        return Err(AppError::invalid(
+            "software",
+            "a release's address is empty",
+        ));
+    }
+    match catalog::find_brief(tx, address)? {
+        Some(row) => Ok(listed(row)),
+        None => check_elsewhere(address),
+    }
+}
+
+fn listed(row: BriefRow) -> Resolved {
+    Resolved {
+        url: row.url,
+        listed: Some(Listed {
+            name: row.name,
+            version: row.version,
+            schema: row.schema,
+        }),
+    }
 }
 
 fn check_elsewhere(software: &str) -> Result<Resolved, AppError> {

@@ -79,6 +79,9 @@ pub fn is_visible(caller: &Caller, event: &EventRow) -> bool {
         Caller::Node { id, .. } => {
             event.node_id.as_deref() == Some(id) && FOR_NODES.contains(&event.kind.as_str())
         }
+        Caller::Instance { id, .. } => {
+            event.instance_id.as_deref() == Some(id) && event.kind != LOG_WANTED
+        }
         Caller::Person { roles, .. } => {
             event.kind != LOG_WANTED
                 && event

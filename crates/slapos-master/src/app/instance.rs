@@ -1,12 +1,12 @@
 //! Asking for services: create or get, change, stop, destroy.
 
-use super::caller::Membership;
-use super::catalog::Listed;
+use super::catalog::{Listed, Resolved};
+use super::requester::Requester;
 use super::schema::Schemas;
-use super::{AppError, Caller, allocate, catalog, event, view};
+use super::{AppError, Caller, allocate, catalog, event, share, tree, view};
 use crate::limits::{LIST_MAX, PROMISES_MAX};
 use crate::store::instance::{self, InstanceRow};
-use crate::store::{Tx, node, promise, supply};
+use crate::store::{Tx, certificate, node, promise, supply, tree as trees};
 use serde_json::json;
 use slapos_api::wire::JsonMap;
 use slapos_api::wire::instance::{InstanceRequest, InstanceView, PromiseChange, PromiseView};
@@ -21,6 +21,7 @@ struct Ask {
     parameters: Parameters,
     filter: JsonMap,
     state: RequestedState,
+    is_shared: bool,
 }
 
 /// Create or get, keyed by (requester, name). Asking twice changes nothing.
@@ -33,23 +34,52 @@ pub fn request(
     caller: &Caller,
     ask: &InstanceRequest,
 ) -> Result<InstanceView, AppError> {
-    let project = choose_project(caller, ask)?;
-    let standing = instance::find_by_name(tx, caller.subject_id(), &ask.name)?;
+    let row = request_row(tx, schemas, caller, ask, catalog::resolve)?;
+    Ok(view::instance(&row))
+}
+
+/// The same for a wire that says by itself what a software's name means; answers the row.
+///
+/// # Errors
+/// As [`request`].
+pub fn request_row(
+    tx: &mut Tx<'_>,
+    schemas: &Schemas,
+    caller: &Caller,
+    ask: &InstanceRequest,
+    resolve: fn(&mut Tx<'_>, &str) -> Result<Resolved, AppError>,
+) -> Result<InstanceRow, AppError> {
+    let requester = Requester::ensure(tx, caller, ask.project.as_deref())?;
+    let standing = instance::find_asked(tx, &requester.subject_id, &ask.name, ask.shared)?;
     let state = requested_state(ask, standing.as_ref())?;
-    match standing {
-        Some(row) if state == RequestedState::Destroyed => destroy(tx, caller, row),
-        Some(row) => {
-            let ask = complete(tx, schemas, ask, state, Some(&row))?;
-            change(tx, caller, row, &ask)
-        }
-        None if state == RequestedState::Destroyed => Err(AppError::not_found(format!(
+    match (standing, state) {
+        (Some(row), RequestedState::Destroyed) => destroy(tx, caller, row),
+        (None, RequestedState::Destroyed) => Err(AppError::not_found(format!(
             "service `{}` to destroy",
             ask.name
         ))),
-        None => {
-            let ask = complete(tx, schemas, ask, state, None)?;
-            create(tx, caller, &project, &ask)
+        (standing, _) => {
+            let state = not_above_root(&requester, standing.as_ref(), state);
+            let release = resolve(tx, &ask.software)?;
+            let ask = complete(schemas, ask, state, standing.as_ref(), release)?;
+            match standing {
+                Some(row) => change(tx, caller, &requester, row, &ask),
+                None => create(tx, caller, &requester, &ask),
+            }
         }
+    }
+}
+
+/// A child that stands never runs while the root of its tree does not.
+fn not_above_root(
+    requester: &Requester,
+    standing: Option<&InstanceRow>,
+    state: RequestedState,
+) -> RequestedState {
+    let root = requester.instance.as_ref().map(|asking| &asking.root);
+    match (root, standing) {
+        (Some(root), Some(_)) if root.requested_state == "stopped" => RequestedState::Stopped,
+        _ => state,
     }
 }
 
@@ -63,8 +93,27 @@ pub fn find_unchanged(
     caller: &Caller,
     ask: &InstanceRequest,
 ) -> Result<Option<InstanceView>, AppError> {
-    choose_project(caller, ask)?;
-    let Some(row) = instance::find_by_name(tx, caller.subject_id(), &ask.name)? else {
+    Ok(find_unchanged_row(tx, caller, ask)?.map(|row| view::instance(&row)))
+}
+
+/// The same as a row.
+///
+/// # Errors
+/// When the caller may not.
+pub fn find_unchanged_row(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    ask: &InstanceRequest,
+) -> Result<Option<InstanceRow>, AppError> {
+    let Some(requester) = Requester::find(tx, caller, ask.project.as_deref())? else {
+        return Ok(None);
+    };
+    let root_runs = requester
+        .instance
+        .as_ref()
+        .is_none_or(|asking| asking.root.requested_state == "started");
+    let found = instance::find_asked(tx, &requester.subject_id, &ask.name, ask.shared)?;
+    let Some(row) = found.filter(|_| root_runs) else {
         return Ok(None);
     };
     let is_same = |asked: Option<&str>, stands: &str| asked.is_none_or(|asked| asked == stands);
@@ -77,19 +126,13 @@ pub fn find_unchanged(
         || row.release_name.as_deref() == Some(&ask.software)
             && catalog::resolve(tx, &ask.software).is_ok_and(|release| release.url == row.url);
     let is_unchanged = is_software
-        && !ask.shared
         && row.requested_state != "destroyed"
+        && row.parent_id.as_deref() == requester.parent_id()
         && is_same(ask.state.as_deref(), &row.requested_state)
         && is_same(ask.software_type.as_deref(), &row.software_type)
         && is_same_map(&ask.parameters, &row.parameters)
         && is_same_map(&ask.filter, &row.filter);
-    Ok(is_unchanged.then(|| view::instance(&row)))
-}
-
-fn choose_project(caller: &Caller, ask: &InstanceRequest) -> Result<Membership, AppError> {
-    let project = caller.choose_project(ask.project.as_deref())?.clone();
-    caller.require(&project.project_id, Role::Member, "such project")?;
-    Ok(project)
+    Ok(is_unchanged.then_some(row))
 }
 
 fn requested_state(
@@ -106,31 +149,27 @@ fn requested_state(
 }
 
 fn complete(
-    tx: &mut Tx<'_>,
     schemas: &Schemas,
     ask: &InstanceRequest,
     state: RequestedState,
     standing: Option<&InstanceRow>,
+    release: Resolved,
 ) -> Result<Ask, AppError> {
-    if ask.shared {
-        return Err(AppError::invalid(
-            "shared",
-            "no software of the catalogue offers shared instances yet",
-        ));
-    }
     let name: Name = ask
         .name
         .parse()
         .map_err(|error| AppError::invalid("name", error))?;
-    let release = catalog::resolve(tx, &ask.software)?;
     let parameters = match (&ask.parameters, standing) {
         (Some(map), _) => Parameters::from_map(map.clone()),
         (None, Some(row)) => Parameters::parse(&row.parameters),
         (None, None) => Ok(Parameters::default()),
     }
     .map_err(|error| AppError::invalid("parameters", error))?;
-    if let Some(listed) = &release.listed {
-        schemas.check(&release.url, &listed.schema, &parameters)?;
+    // A schema is about an instance: what a share is given is its host's to judge.
+    if let Some(listed) = release.listed.as_ref().filter(|_| !ask.shared) {
+        let given = Parameters::from_map(tree::unwrapped(&parameters.to_text()))
+            .map_err(|error| AppError::invalid("parameters", error))?;
+        schemas.check(&release.url, &listed.schema, &given)?;
     }
     let software_type = super::state::software_type_of(ask, standing);
     if software_type.len() > 200 || software_type.chars().any(char::is_control) {
@@ -153,23 +192,38 @@ fn complete(
         parameters,
         filter,
         state,
+        is_shared: ask.shared,
     })
 }
 
 fn create(
     tx: &mut Tx<'_>,
     caller: &Caller,
-    project: &Membership,
+    requester: &Requester,
     ask: &Ask,
-) -> Result<InstanceView, AppError> {
+) -> Result<InstanceRow, AppError> {
+    if let Some(asking) = &requester.instance
+        && asking.root.requested_state == "destroyed"
+    {
+        return Err(AppError::conflict(format!(
+            "service `{}` is being destroyed and cannot ask for others",
+            asking.root.name
+        )));
+    }
     let id = InstanceId::fresh(tx.clock(), tx.random()).to_string();
     let listed = ask.listed.as_ref();
+    let root_id = requester
+        .instance
+        .as_ref()
+        .map_or_else(|| id.clone(), |asking| asking.root.id.clone());
     let mut row = InstanceRow {
-        root_id: id.clone(),
+        root_id,
+        parent_id: requester.parent_id().map(str::to_owned),
+        is_shared: ask.is_shared,
         id,
-        project_id: project.project_id.clone(),
-        project_name: project.project_name.clone(),
-        requester_id: caller.subject_id().to_owned(),
+        project_id: requester.project.project_id.clone(),
+        project_name: requester.project.project_name.clone(),
+        requester_id: requester.subject_id.clone(),
         name: ask.name.to_string(),
         url: ask.url.clone(),
         software_type: ask.software_type.clone(),
@@ -182,6 +236,7 @@ fn create(
         processes: "[]".to_owned(),
         created_at: tx.now(),
         changed_at: tx.now(),
+        stamp: tx.now(),
         release_name: listed.map(|listed| listed.name.clone()),
         release_version: listed.map(|listed| listed.version.clone()),
         ..InstanceRow::default()
@@ -194,18 +249,33 @@ fn create(
         data,
     ));
     // Its place first, so that the row is written once.
-    allocate::choose(tx, &mut row)?;
-    instance::insert(tx, &row)?;
-    allocate::follow(tx, &mut row)?;
-    Ok(view::instance(&row))
+    if row.is_shared {
+        instance::insert(tx, &row)?;
+        share::place(tx, &mut row)?;
+    } else {
+        allocate::choose(tx, &mut row)?;
+        instance::insert(tx, &row)?;
+        allocate::follow(tx, &mut row)?;
+    }
+    Ok(row)
+}
+
+/// A partition for an instance, a host for a share, when it has none yet.
+fn find_place(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> {
+    match (row.is_shared, &row.host_id, &row.partition_id) {
+        (true, None, _) => share::place(tx, row),
+        (false, _, None) => allocate::allocate(tx, row),
+        _ => Ok(()),
+    }
 }
 
 fn change(
     tx: &mut Tx<'_>,
     caller: &Caller,
+    requester: &Requester,
     mut row: InstanceRow,
     ask: &Ask,
-) -> Result<InstanceView, AppError> {
+) -> Result<InstanceRow, AppError> {
     let before: RequestedState = read_state(&row)?;
     if !before.may_become(ask.state) {
         return Err(AppError::conflict(format!(
@@ -216,35 +286,45 @@ fn change(
     }
     let parameters = ask.parameters.to_text();
     let filter = serde_json::Value::Object(ask.filter.clone()).to_string();
+    // Who asked last is told what the instance publishes; that and the filter of one that has its
+    // place are no news to the instance itself.
+    let is_asked_alike = row.filter == filter && row.parent_id.as_deref() == requester.parent_id();
+    if !is_asked_alike {
+        row.filter = filter;
+        row.parent_id = requester.parent_id().map(str::to_owned);
+        trees::set_asked(tx, &row.id, &row.filter, row.parent_id.as_deref())?;
+    }
     let is_same = row.url == ask.url
         && row.software_type == ask.software_type
         && row.parameters == parameters
-        && row.filter == filter
         && before == ask.state;
-    if is_same {
-        return Ok(view::instance(&row));
-    }
-    let is_other_release = row.url != ask.url;
-    row.url.clone_from(&ask.url);
-    row.software_type.clone_from(&ask.software_type);
-    row.parameters = parameters;
-    row.filter = filter;
-    row.requested_state = ask.state.to_string();
-    touch(tx, caller, &mut row)?;
-    if is_other_release && let Some(node_id) = row.node_id.as_deref() {
-        if supply::find(tx, node_id, &row.url)?.is_none() {
+    if !is_same {
+        let is_other_release = row.url != ask.url;
+        row.url.clone_from(&ask.url);
+        row.software_type.clone_from(&ask.software_type);
+        row.parameters = parameters;
+        row.requested_state = ask.state.to_string();
+        touch(tx, caller, &mut row)?;
+        if is_other_release
+            && let Some(node_id) = row.node_id.as_deref()
+            && supply::find(tx, node_id, &row.url)?.is_none()
+        {
             supply::set_requested(tx, node_id, &row.url, "available", false)?;
         }
-    } else if row.partition_id.is_none() {
-        allocate::allocate(tx, &mut row)?;
     }
-    reread(tx, &row.id)
+    if !is_same || !is_asked_alike {
+        find_place(tx, &mut row)?;
+        return reread(tx, &row.id);
+    }
+    Ok(row)
 }
 
-/// Raises the generation after a change of what is asked, writes it and tells.
+/// Raises the generation after a change of what is asked, writes it and tells; a share's host is
+/// told as well.
 fn touch(tx: &mut Tx<'_>, caller: &Caller, row: &mut InstanceRow) -> Result<(), AppError> {
     row.generation += 1;
     row.changed_at = tx.now();
+    row.stamp = tx.now();
     row.green_at = None;
     instance::set_requested(tx, row)?;
     if let Some(node_id) = row.node_id.as_deref() {
@@ -257,24 +337,30 @@ fn touch(tx: &mut Tx<'_>, caller: &Caller, row: &mut InstanceRow) -> Result<(), 
         Some(caller.subject_id()),
         data,
     ));
-    Ok(())
+    match row.host_id.as_deref() {
+        Some(host_id) => tree::renew(tx, host_id),
+        None => Ok(()),
+    }
 }
 
-fn destroy(
+/// Asks an instance to go. What has no partition is gone at once; the rest when its node says so.
+///
+/// # Errors
+/// The store's.
+pub fn destroy(
     tx: &mut Tx<'_>,
     caller: &Caller,
     mut row: InstanceRow,
-) -> Result<InstanceView, AppError> {
-    if row.requested_state == "destroyed" {
-        return Ok(view::instance(&row));
+) -> Result<InstanceRow, AppError> {
+    if row.requested_state != "destroyed" {
+        row.requested_state = "destroyed".to_owned();
+        touch(tx, caller, &mut row)?;
     }
-    row.requested_state = "destroyed".to_owned();
-    touch(tx, caller, &mut row)?;
-    // What never had a partition is gone at once; the rest when its node says so.
-    if row.partition_id.is_none() {
+    if row.partition_id.is_none() && row.reported_state != "destroyed" {
+        tree::end_children(tx, caller, &row)?;
         finish_destroyed(tx, &mut row)?;
     }
-    Ok(view::instance(&row))
+    Ok(row)
 }
 
 /// The instance is gone: its name and its partition are free again.
@@ -294,6 +380,11 @@ pub fn finish_destroyed(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), Ap
         None,
         json!({}),
     ));
+    if let Some(subject_id) = row.subject_id.as_deref() {
+        certificate::revoke_of_subject(tx, subject_id)?;
+    }
+    share::leave_host(tx, &row.id)?;
+    tree::finish_root_of(tx, row)?;
     allocate::allocate_waiting(tx, &row.project_id)
 }
 
@@ -313,7 +404,7 @@ pub fn set_state(
     let mut row = find_for(tx, caller, which, Role::Member)?;
     let before = read_state(&row)?;
     if state == RequestedState::Destroyed {
-        return destroy(tx, caller, row);
+        return destroy(tx, caller, row).map(|row| view::instance(&row));
     }
     if !before.may_become(state) {
         return Err(AppError::conflict(format!(
@@ -339,14 +430,30 @@ pub fn bang(
     message: &str,
 ) -> Result<InstanceView, AppError> {
     let row = find_for(tx, caller, which, Role::Member)?;
+    stamp_bang(tx, caller, &row, message)?;
+    Ok(view::instance(&row))
+}
+
+/// One instance is to be looked at again now.
+///
+/// # Errors
+/// The store's.
+pub fn stamp_bang(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    row: &InstanceRow,
+    message: &str,
+) -> Result<(), AppError> {
     let message: String = message.chars().take(500).collect();
     let data = json!({"message": message});
     tx.record(event::about(
-        &row,
+        row,
         event::INSTANCE_BANG,
         Some(caller.subject_id()),
         data,
     ));
+    let now = tx.now();
+    trees::set_stamp(tx, &row.id, now)?;
     if let Some(node_id) = row.node_id.as_deref() {
         let failed = supply::find(tx, node_id, &row.url)?
             .is_some_and(|supply| supply.reported_state == "failed");
@@ -355,7 +462,7 @@ pub fn bang(
         }
         node::raise_generation(tx, node_id)?;
     }
-    Ok(view::instance(&row))
+    Ok(())
 }
 
 /// The living services that the caller may see.
@@ -475,8 +582,7 @@ fn read_state(row: &InstanceRow) -> Result<RequestedState, AppError> {
     })
 }
 
-fn reread(tx: &mut Tx<'_>, id: &str) -> Result<InstanceView, AppError> {
+fn reread(tx: &mut Tx<'_>, id: &str) -> Result<InstanceRow, AppError> {
     let row = instance::find(tx, id)?;
-    row.map(|row| view::instance(&row))
-        .ok_or_else(|| AppError::not_found("such service"))
+    row.ok_or_else(|| AppError::not_found("such service"))
 }

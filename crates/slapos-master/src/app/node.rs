@@ -1,15 +1,16 @@
 //! Nodes: joining, what they offer, what they are asked to run.
 
-use super::{AppError, Caller, allocate, event, view};
+use super::{AppError, Caller, allocate, event, tree, view};
 use crate::limits::{NODE_ONLINE_US, PARTITIONS_MAX};
 use crate::store::event::EventRow;
 use crate::store::instance;
 use crate::store::node::{self, NodeRow, PartitionRow};
 use crate::store::subject::{self, SubjectRow};
-use crate::store::{Tx, supply};
+use crate::store::{Tx, supply, tree as trees};
 use serde_json::json;
 use slapos_api::wire::node::{
     Desired, DesiredInstance, DesiredSoftware, NodeFormat, NodeView, PartitionOffer, PartitionView,
+    SharedInstance,
 };
 use slapos_model::{Name, NodeId, PartitionId, Role, SubjectId};
 use std::collections::HashSet;
@@ -71,7 +72,8 @@ pub fn register(
     Ok(row)
 }
 
-fn record(tx: &mut Tx<'_>, row: &NodeRow, kind: &str, subject_id: Option<&str>) {
+/// An entry about a node.
+pub(super) fn record(tx: &mut Tx<'_>, row: &NodeRow, kind: &str, subject_id: Option<&str>) {
     tx.record(EventRow {
         kind: kind.to_owned(),
         project_id: Some(row.project_id.clone()),
@@ -143,6 +145,20 @@ pub fn is_online(tx: &Tx<'_>, row: &NodeRow) -> bool {
 /// # Errors
 /// When the caller is no node or an offer is not as it should be.
 pub fn format(tx: &mut Tx<'_>, caller: &Caller, offer: &NodeFormat) -> Result<NodeView, AppError> {
+    format_with(tx, caller, offer, &[])
+}
+
+/// The same for a node that names interfaces and masks too: `networks` are the JSON texts of the
+/// offered partitions, in order, or nothing at all.
+///
+/// # Errors
+/// As [`format`].
+pub fn format_with(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    offer: &NodeFormat,
+    networks: &[String],
+) -> Result<NodeView, AppError> {
     let id = caller.require_node()?;
     check_offer(offer)?;
     let row = find(tx, id)?;
@@ -150,10 +166,10 @@ pub fn format(tx: &mut Tx<'_>, caller: &Caller, offer: &NodeFormat) -> Result<No
     let known = node::list_partitions(tx, id)?;
     let is_same = row.version == offer.version
         && row.facts == facts
-        && is_same_offer(&known, &offer.partitions);
+        && is_same_offer(&known, &offer.partitions, networks);
     node::set_facts(tx, id, &offer.version, &facts)?;
     if !is_same {
-        write_partitions(tx, id, &known, &offer.partitions)?;
+        write_partitions(tx, id, &known, (&offer.partitions, networks))?;
         record(tx, &row, event::NODE_FORMATTED, Some(caller.subject_id()));
         allocate::allocate_waiting(tx, &row.project_id)?;
     }
@@ -188,21 +204,31 @@ fn check_offer(offer: &NodeFormat) -> Result<(), AppError> {
     Ok(())
 }
 
-fn is_same_offer(known: &[PartitionRow], offered: &[PartitionOffer]) -> bool {
+/// Of a node that names no interfaces.
+const NO_NETWORKS: &str = "[]";
+
+fn networks_at(networks: &[String], index: usize) -> &str {
+    networks.get(index).map_or(NO_NETWORKS, String::as_str)
+}
+
+fn is_same_offer(known: &[PartitionRow], offered: &[PartitionOffer], networks: &[String]) -> bool {
     let enabled: Vec<_> = known.iter().filter(|row| row.is_enabled).collect();
     enabled.len() == offered.len()
-        && enabled.iter().zip(offered).all(|(row, offer)| {
-            row.name == offer.name
-                && serde_json::from_str(&row.addresses)
-                    .is_ok_and(|known: Vec<String>| known == offer.addresses)
-        })
+        && (0..)
+            .zip(enabled.iter().zip(offered))
+            .all(|(index, (row, offer))| {
+                row.name == offer.name
+                    && row.networks == networks_at(networks, index)
+                    && serde_json::from_str(&row.addresses)
+                        .is_ok_and(|known: Vec<String>| known == offer.addresses)
+            })
 }
 
 fn write_partitions(
     tx: &mut Tx<'_>,
     node_id: &str,
     known: &[PartitionRow],
-    offered: &[PartitionOffer],
+    (offered, networks): (&[PartitionOffer], &[String]),
 ) -> Result<(), AppError> {
     let names: HashSet<&str> = offered.iter().map(|offer| offer.name.as_str()).collect();
     for row in known
@@ -211,8 +237,10 @@ fn write_partitions(
     {
         node::disable_partition(tx, &row.id)?;
     }
-    for (ordinal, offer) in (0..).zip(offered) {
+    for (index, offer) in offered.iter().enumerate() {
+        let ordinal = i64::try_from(index).unwrap_or(i64::MAX);
         let row = PartitionRow {
+            networks: networks_at(networks, index).to_owned(),
             id: PartitionId::fresh(tx.clock(), tx.random()).to_string(),
             name: offer.name.clone(),
             addresses: json!(offer.addresses).to_string(),
@@ -252,6 +280,13 @@ pub fn desired(tx: &mut Tx<'_>, caller: &Caller) -> Result<Desired, AppError> {
         } else {
             instance::find(tx, &row.root_id)?.map_or_else(String::new, |root| root.name)
         };
+        let shares = trees::list_shares(tx, &row.id)?.into_iter();
+        let shared = shares.map(|share| SharedInstance {
+            parameters: tree::unwrapped(&share.parameters),
+            id: share.id,
+            name: share.name,
+        });
+        let shared = shared.collect();
         instances.push(DesiredInstance {
             id: row.id,
             generation: row.generation,
@@ -261,8 +296,8 @@ pub fn desired(tx: &mut Tx<'_>, caller: &Caller) -> Result<Desired, AppError> {
             software: row.url,
             software_type: row.software_type,
             state: row.requested_state,
-            parameters: view::object(&row.parameters),
-            shared: Vec::new(),
+            parameters: tree::unwrapped(&row.parameters),
+            shared,
         });
     }
     Ok(Desired {

@@ -1,7 +1,7 @@
 //! What nodes tell: builds, instances, promises. Level-triggered: a repeated report is harmless,
 //! a lost one is made good by the next.
 
-use super::{AppError, Caller, event, instance as rules, state};
+use super::{AppError, Caller, event, instance as rules, state, tree};
 use crate::limits::{MESSAGE_BYTES_MAX, PROMISE_HISTORY_MAX, PROMISES_MAX};
 use crate::store::event::EventRow;
 use crate::store::instance::{self, InstanceRow};
@@ -25,7 +25,7 @@ pub fn keep(tx: &mut Tx<'_>, caller: &Caller, report: &NodeReport) -> Result<(),
         keep_software(tx, &node_id, said)?;
     }
     for said in &report.instances {
-        keep_instance(tx, &node_id, said)?;
+        keep_instance(tx, caller, &node_id, said)?;
     }
     Ok(())
 }
@@ -73,7 +73,12 @@ fn keep_software(tx: &mut Tx<'_>, node_id: &str, said: &SoftwareReport) -> Resul
     Ok(())
 }
 
-fn keep_instance(tx: &mut Tx<'_>, node_id: &str, said: &InstanceReport) -> Result<(), AppError> {
+fn keep_instance(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    node_id: &str,
+    said: &InstanceReport,
+) -> Result<(), AppError> {
     let found = instance::find(tx, &said.id)?;
     let Some(mut row) = found.filter(|row| row.node_id.as_deref() == Some(node_id)) else {
         return Ok(());
@@ -85,10 +90,14 @@ fn keep_instance(tx: &mut Tx<'_>, node_id: &str, said: &InstanceReport) -> Resul
     let before = row.clone();
     apply(&mut row, said)?;
     if row.reported_state == "destroyed" {
-        if row.requested_state == "destroyed" {
+        if row.requested_state != "destroyed" {
+            return Ok(());
+        }
+        if tree::end_children(tx, caller, &row)?.is_empty() {
             return rules::finish_destroyed(tx, &mut row);
         }
-        return Ok(());
+        // It is off its node; it ends with the last of its children.
+        return Ok(instance::set_reported(tx, &row)?);
     }
     if let Some(promises) = &said.promises {
         keep_promises(tx, &mut row, promises)?;
@@ -102,7 +111,10 @@ fn keep_instance(tx: &mut Tx<'_>, node_id: &str, said: &InstanceReport) -> Resul
     }
     instance::set_reported(tx, &row)?;
     record_changes(tx, &before, &row);
-    Ok(())
+    if row.connection == before.connection {
+        return Ok(());
+    }
+    tree::tell_parent(tx, &row)
 }
 
 fn apply(row: &mut InstanceRow, said: &InstanceReport) -> Result<(), AppError> {

@@ -30,6 +30,22 @@ pub fn list(tx: &mut Tx<'_>, caller: &Caller) -> Result<Vec<SupplyView>, AppErro
 /// When there is no such node or software, a service still uses it, or the role is too low.
 pub fn set(tx: &mut Tx<'_>, caller: &Caller, ask: &SupplySet) -> Result<SupplyView, AppError> {
     caller.require_person()?;
+    set_resolved(tx, caller, ask, |tx| {
+        Ok(catalog::resolve(tx, &ask.software)?.url)
+    })
+}
+
+/// The same where the caller's wire says what a software's name means.
+///
+/// # Errors
+/// As [`set`].
+pub fn set_resolved(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    ask: &SupplySet,
+    resolve: impl FnOnce(&mut Tx<'_>) -> Result<String, AppError>,
+) -> Result<SupplyView, AppError> {
+    caller.require_person()?;
     if !matches!(ask.state.as_str(), "available" | "destroyed") {
         return Err(AppError::invalid(
             "state",
@@ -46,7 +62,7 @@ pub fn set(tx: &mut Tx<'_>, caller: &Caller, ask: &SupplySet) -> Result<SupplyVi
     let missing = format!("node `{}`", ask.node);
     let row = found.ok_or_else(|| AppError::not_found(&missing))?;
     caller.require(&row.project_id, Role::Operator, &missing)?;
-    let url = catalog::resolve(tx, &ask.software)?.url;
+    let url = resolve(tx)?;
     if ask.state == "destroyed" {
         refuse_when_used(tx, &row.id, &url)?;
     }
@@ -69,6 +85,7 @@ pub fn set(tx: &mut Tx<'_>, caller: &Caller, ask: &SupplySet) -> Result<SupplyVi
             ..EventRow::default()
         });
     }
+    supply::set_by_person(tx, &row.id, &url)?;
     let kept = supply::find(tx, &row.id, &url)?;
     kept.as_ref()
         .map(view::supply)

@@ -15,6 +15,8 @@ pub const SESSION_COOKIE: &str = "slapos_session";
 pub struct Connection {
     /// SHA-256 of the public key that the peer proved to hold, in hex.
     pub key_hash: Option<String>,
+    /// Nobody between could read or change it.
+    pub is_tls: bool,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Proof {

@@ -55,7 +55,7 @@ impl Frame {
     pub(super) fn new(caller: &Caller, place: &'static str, title: &str) -> Self {
         let who = match caller {
             Caller::Person { name, .. } => name.clone(),
-            Caller::Node { id, .. } => id.clone(),
+            Caller::Node { id, .. } | Caller::Instance { id, .. } => id.clone(),
         };
         Self {
             title: title.to_owned(),

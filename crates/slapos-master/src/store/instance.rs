@@ -61,6 +61,10 @@ pub struct InstanceRow {
     pub changed_at: Timestamp,
     /// Since when it is as asked and every promise kept.
     pub green_at: Option<Timestamp>,
+    /// When it was last to be looked at again: by a change, a bang, news of what it asked for.
+    pub stamp: Timestamp,
+    /// Itself as a subject, once it asks for others or has a certificate.
+    pub subject_id: Option<String>,
     /// Name of its node.
     pub node_name: Option<String>,
     /// Name of its partition.
@@ -94,7 +98,8 @@ macro_rules! select_instance {
                     instance.processes, instance.kept, instance.total, instance.created_at,
                     instance.changed_at, instance.green_at, node.name, partition.name,
                     node.seen_at, release.name, release.version, project.name,
-                    supply.reported_state, supply.message, supply.progress
+                    supply.reported_state, supply.message, supply.progress, instance.stamp,
+                    instance.subject_id
              FROM instance
              JOIN project ON project.id = instance.project_id
              LEFT JOIN node ON node.id = instance.node_id
@@ -107,7 +112,9 @@ macro_rules! select_instance {
     };
 }
 
-fn read(row: &Row<'_>) -> Result<InstanceRow, StoreError> {
+pub(super) use select_instance;
+
+pub(super) fn read(row: &Row<'_>) -> Result<InstanceRow, StoreError> {
     Ok(InstanceRow {
         id: row.text(0)?,
         project_id: row.text(1)?,
@@ -145,6 +152,8 @@ fn read(row: &Row<'_>) -> Result<InstanceRow, StoreError> {
         supply_state: row.opt_text(33)?,
         supply_message: row.opt_text(34)?,
         supply_progress: row.opt_text(35)?,
+        stamp: row.time(36)?,
+        subject_id: row.opt_text(37)?,
     })
 }
 
@@ -156,8 +165,9 @@ pub fn insert(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO instance (id, project_id, requester_id, root_id, parent_id, host_id,
              is_shared, name, url, software_type, parameters, filter, requested_state, node_id,
-             partition_id, wait_reason, created_at, changed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+             partition_id, wait_reason, created_at, changed_at, stamp)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+             $19)",
         params![
             &row.id,
             &row.project_id,
@@ -176,13 +186,14 @@ pub fn insert(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<(), StoreError> {
             &row.partition_id,
             &row.wait_reason,
             row.created_at,
-            row.changed_at
+            row.changed_at,
+            row.stamp
         ],
     )
     .map(drop)
 }
 
-/// The living instance of a requester under a name.
+/// The living instance of a requester under a name, one of its own before a share.
 ///
 /// # Errors
 /// The database's.
@@ -193,9 +204,30 @@ pub fn find_by_name(
 ) -> Result<Option<InstanceRow>, StoreError> {
     tx.query_first(
         select_instance!(
-            "instance.requester_id = $1 AND instance.name = $2 AND instance.destroyed_at IS NULL"
+            "instance.requester_id = $1 AND instance.name = $2 AND instance.destroyed_at IS NULL
+             ORDER BY instance.is_shared"
         ),
         params![requester_id, name],
+        read,
+    )
+}
+
+/// The living instance, or share, of a requester under a name.
+///
+/// # Errors
+/// The database's.
+pub fn find_asked(
+    tx: &mut Tx<'_>,
+    requester_id: &str,
+    name: &str,
+    is_shared: bool,
+) -> Result<Option<InstanceRow>, StoreError> {
+    tx.query_first(
+        select_instance!(
+            "instance.requester_id = $1 AND instance.name = $2 AND instance.is_shared = $3
+             AND instance.destroyed_at IS NULL"
+        ),
+        params![requester_id, name, is_shared],
         read,
     )
 }
@@ -271,7 +303,7 @@ pub fn list_waiting(
     tx.query(
         select_instance!(
             "instance.project_id = $1 AND instance.partition_id IS NULL
-             AND instance.destroyed_at IS NULL ORDER BY instance.created_at, instance.id LIMIT $2"
+             AND instance.host_id IS NULL AND instance.destroyed_at IS NULL ORDER BY instance.created_at, instance.id LIMIT $2"
         ),
         params![project_id, limit],
         read,
@@ -285,8 +317,9 @@ pub fn list_waiting(
 pub fn set_requested(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE instance SET url = $1, software_type = $2, parameters = $3, filter = $4,
-             requested_state = $5, generation = $6, changed_at = $7, green_at = NULL
-         WHERE id = $8",
+             requested_state = $5, generation = $6, changed_at = $7, stamp = $8, parent_id = $9,
+             green_at = NULL
+         WHERE id = $10",
         params![
             &row.url,
             &row.software_type,
@@ -295,6 +328,8 @@ pub fn set_requested(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<(), StoreErro
             &row.requested_state,
             row.generation,
             row.changed_at,
+            row.stamp,
+            &row.parent_id,
             &row.id
         ],
     )
@@ -307,8 +342,15 @@ pub fn set_requested(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<(), StoreErro
 /// The database's.
 pub fn set_place(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<(), StoreError> {
     tx.execute(
-        "UPDATE instance SET node_id = $1, partition_id = $2, wait_reason = $3 WHERE id = $4",
-        params![&row.node_id, &row.partition_id, &row.wait_reason, &row.id],
+        "UPDATE instance SET node_id = $1, partition_id = $2, wait_reason = $3, host_id = $4
+         WHERE id = $5",
+        params![
+            &row.node_id,
+            &row.partition_id,
+            &row.wait_reason,
+            &row.host_id,
+            &row.id
+        ],
     )
     .map(drop)
 }

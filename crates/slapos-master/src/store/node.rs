@@ -36,6 +36,8 @@ pub struct PartitionRow {
     pub name: String,
     /// JSON list.
     pub addresses: String,
+    /// JSON list: the same with interfaces and masks, as an old node names them.
+    pub networks: String,
     /// Still offered by its node?
     pub is_enabled: bool,
     /// Reference of what is in it.
@@ -198,21 +200,11 @@ pub fn set_facts(tx: &mut Tx<'_>, id: &str, version: &str, facts: &str) -> Resul
 pub fn list_partitions(tx: &mut Tx<'_>, node_id: &str) -> Result<Vec<PartitionRow>, StoreError> {
     tx.query(
         "SELECT partition.id, partition.name, partition.addresses, partition.is_enabled,
-                partition.instance_id, instance.name, instance.requested_state
+                partition.instance_id, instance.name, instance.requested_state, partition.networks
          FROM partition LEFT JOIN instance ON instance.id = partition.instance_id
          WHERE partition.node_id = $1 ORDER BY partition.ordinal",
         params![node_id],
-        |row| {
-            Ok(PartitionRow {
-                id: row.text(0)?,
-                name: row.text(1)?,
-                addresses: row.text(2)?,
-                is_enabled: row.int(3)? != 0,
-                instance_id: row.opt_text(4)?,
-                instance_name: row.opt_text(5)?,
-                instance_state: row.opt_text(6)?,
-            })
-        },
+        read_partition,
     )
 }
 
@@ -227,15 +219,18 @@ pub fn upsert_partition(
     ordinal: i64,
 ) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO partition (id, node_id, name, ordinal, addresses) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO partition (id, node_id, name, ordinal, addresses, networks)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (node_id, name) DO UPDATE
-         SET ordinal = excluded.ordinal, addresses = excluded.addresses, is_enabled = 1",
+         SET ordinal = excluded.ordinal, addresses = excluded.addresses,
+             networks = excluded.networks, is_enabled = 1",
         params![
             &partition.id,
             node_id,
             &partition.name,
             ordinal,
-            &partition.addresses
+            &partition.addresses,
+            &partition.networks
         ],
     )
     .map(drop)
@@ -299,4 +294,48 @@ pub fn count_partitions(tx: &mut Tx<'_>, node_id: &str) -> Result<(i64, i64), St
         |row| Ok((row.int(0)?, row.int(1)?)),
     )?;
     Ok(counts.unwrap_or((0, 0)))
+}
+
+/// Gives a node another key.
+///
+/// # Errors
+/// The database's, when the key is another node's.
+pub fn set_key(tx: &mut Tx<'_>, id: &str, key_hash: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE node SET key_hash = $1 WHERE id = $2",
+        params![key_hash, id],
+    )
+    .map(drop)
+}
+
+/// The partition of a node under a name, with what is in it.
+///
+/// # Errors
+/// The database's.
+pub fn find_partition(
+    tx: &mut Tx<'_>,
+    node_id: &str,
+    name: &str,
+) -> Result<Option<PartitionRow>, StoreError> {
+    tx.query_first(
+        "SELECT partition.id, partition.name, partition.addresses, partition.is_enabled,
+                partition.instance_id, instance.name, instance.requested_state, partition.networks
+         FROM partition LEFT JOIN instance ON instance.id = partition.instance_id
+         WHERE partition.node_id = $1 AND partition.name = $2",
+        params![node_id, name],
+        read_partition,
+    )
+}
+
+fn read_partition(row: &Row<'_>) -> Result<PartitionRow, StoreError> {
+    Ok(PartitionRow {
+        id: row.text(0)?,
+        name: row.text(1)?,
+        addresses: row.text(2)?,
+        is_enabled: row.int(3)? != 0,
+        instance_id: row.opt_text(4)?,
+        instance_name: row.opt_text(5)?,
+        instance_state: row.opt_text(6)?,
+        networks: row.text(7)?,
+    })
 }

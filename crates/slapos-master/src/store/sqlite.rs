@@ -148,11 +148,12 @@ impl Writer {
                 drop(self.connection.execute_batch("ROLLBACK"));
             }
         }
-        for job in batch {
-            job.finish(outcome.clone());
-        }
+        // Before the answers: whoever was answered and then watches sees only what comes after.
         if outcome.is_ok() {
             self.shared.publish(published);
+        }
+        for job in batch {
+            job.finish(outcome.clone());
         }
     }
 

@@ -28,6 +28,8 @@ pub struct SupplyRow {
     pub progress: Option<String>,
     /// Last change.
     pub changed_at: Timestamp,
+    /// Ordered by a person, not only by an instance that was placed.
+    pub is_by_person: bool,
 }
 
 fn read(row: &Row<'_>) -> Result<SupplyRow, StoreError> {
@@ -41,6 +43,7 @@ fn read(row: &Row<'_>) -> Result<SupplyRow, StoreError> {
         message: row.opt_text(6)?,
         progress: row.opt_text(7)?,
         changed_at: row.time(8)?,
+        is_by_person: row.int(9)? != 0,
     })
 }
 
@@ -51,7 +54,8 @@ fn read(row: &Row<'_>) -> Result<SupplyRow, StoreError> {
 pub fn find(tx: &mut Tx<'_>, node_id: &str, url: &str) -> Result<Option<SupplyRow>, StoreError> {
     tx.query_first(
         "SELECT supply.node_id, node.name, supply.url, supply.requested_state, supply.attempt,
-                supply.reported_state, supply.message, supply.progress, supply.changed_at
+                supply.reported_state, supply.message, supply.progress, supply.changed_at,
+                supply.is_by_person
          FROM supply JOIN node ON node.id = supply.node_id
          WHERE supply.node_id = $1 AND supply.url = $2",
         params![node_id, url],
@@ -66,7 +70,8 @@ pub fn find(tx: &mut Tx<'_>, node_id: &str, url: &str) -> Result<Option<SupplyRo
 pub fn list_of_node(tx: &mut Tx<'_>, node_id: &str) -> Result<Vec<SupplyRow>, StoreError> {
     tx.query(
         "SELECT supply.node_id, node.name, supply.url, supply.requested_state, supply.attempt,
-                supply.reported_state, supply.message, supply.progress, supply.changed_at
+                supply.reported_state, supply.message, supply.progress, supply.changed_at,
+                supply.is_by_person
          FROM supply JOIN node ON node.id = supply.node_id
          WHERE supply.node_id = $1 ORDER BY supply.url",
         params![node_id],
@@ -113,6 +118,19 @@ pub fn set_reported(tx: &mut Tx<'_>, supply: &SupplyRow) -> Result<(), StoreErro
             &supply.node_id,
             &supply.url
         ],
+    )
+    .map(drop)
+}
+
+/// Notes that a person ordered a release on a node.
+///
+/// # Errors
+/// The database's.
+pub fn set_by_person(tx: &mut Tx<'_>, node_id: &str, url: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE supply SET is_by_person = 1
+         WHERE node_id = $1 AND url = $2 AND is_by_person = 0",
+        params![node_id, url],
     )
     .map(drop)
 }

@@ -31,6 +31,7 @@ fn config(dir: &Path, listen: SocketAddr) -> MasterConfig {
         dir: dir.to_owned(),
         listen,
         database,
+        proxy: None,
     }
 }
 

@@ -170,13 +170,6 @@ fn request_bad_parameter_changes_nothing(world: &World) {
                 ..redis("a")
             },
         ),
-        (
-            "shared",
-            InstanceRequest {
-                shared: true,
-                ..redis("a")
-            },
-        ),
     ] {
         assert_eq!(
             world.request(ask).unwrap_err().field.as_deref(),

@@ -33,6 +33,7 @@ impl World {
             dir: dir.path().to_owned(),
             listen: "127.0.0.1:0".parse().unwrap(),
             database: Database::Sqlite(dir.path().join("master.sqlite")),
+            proxy: None,
         };
         let shutdown = Shutdown::default();
         let (send, receive) = mpsc::channel();

@@ -1,7 +1,7 @@
 //! Starting the master.
 
 use super::child_line::ChildLine;
-use super::ending;
+use super::{ChildArgs, ending};
 use crate::command::master::RunArgs;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::Folder;
@@ -10,19 +10,26 @@ use crate::print;
 use crate::system::{SystemClock, SystemRandom};
 use slapos_master::{Database, MasterConfig, MasterError, Shutdown};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Runs the master until it is told to end.
 pub(crate) fn run_master(folder: &Folder, args: &RunArgs) -> Outcome {
+    let log = folder.log_dir().join("master.log");
+    run_configured(&config(folder, args), &log, &args.child)
+}
+
+/// Runs a master of that configuration until it is told to end.
+pub(crate) fn run_configured(config: &MasterConfig, log: &Path, child: &ChildArgs) -> Outcome {
     let signals = ending::block_signals(&[])?;
-    start_logging(&folder.log_dir().join("master.log"))?;
+    start_logging(log)?;
     let shutdown = Shutdown::default();
     let handle = shutdown.clone();
-    ending::on_ending(signals, &args.child, move || handle.trigger());
-    let is_child = args.child.child;
+    ending::on_ending(signals, child, move || handle.trigger());
+    let is_child = child.child;
     let ready = Box::new(move |address| say_ready(is_child, address));
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    match slapos_master::run(&config(folder, args), clock, random, ready, &shutdown) {
+    match slapos_master::run(config, clock, random, ready, &shutdown) {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {
             tracing::error!(%error, "the master ended");
@@ -45,6 +52,9 @@ fn failure_of(error: &MasterError) -> Failure {
         MasterError::Dir { .. } => {
             failure.with_hint("run as the owner of that folder, or choose another with --root DIR")
         }
+        MasterError::NotLoopback(_) => failure.with_hint(
+            "set `host = 127.0.0.1`, or run a master with certificates: `slapos master run`",
+        ),
         _ => failure,
     }
 }
@@ -57,6 +67,7 @@ fn config(folder: &Folder, args: &RunArgs) -> MasterConfig {
             Some(url) => Database::Postgres(url.clone()),
             None => Database::Sqlite(folder.master_dir().join("master.sqlite")),
         },
+        proxy: None,
     }
 }
 

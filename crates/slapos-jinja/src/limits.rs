@@ -1,0 +1,23 @@
+//! Every limit of this crate, with its reason.
+
+/// Steps of one rendering: statements, expressions, items of a loop. The largest real templates take about a million;
+/// this many take some seconds.
+pub(crate) const STEPS_MAX: u64 = 50_000_000;
+/// Bytes of text that one rendering may make, all together: `"x" * 10**9` must not fill the memory.
+pub(crate) const BYTES_MAX: u64 = 256 << 20;
+/// Calls within calls; Python itself stops at 1,000 frames, which a template reaches at about 300.
+pub(crate) const CALLS_MAX: u32 = 300;
+/// Expressions and blocks within each other.
+pub(crate) const NESTING_MAX: u32 = 200;
+/// Operators, attributes and filters of one statement: each is a level of the tree. A large dictionary has commas, not
+/// operators; the longest statement of the real templates has about 60. Two are counted for each plain value.
+pub(crate) const LINKS_MAX: u32 = 20_000;
+/// Largest exponent or shift: the result must fit 127 bits anyway.
+pub(crate) const EXPONENT_MAX: i128 = 127;
+/// Width or precision of a format.
+pub(crate) const WIDTH_MAX: usize = 100_000;
+/// Backtracking steps of a regular expression.
+pub(crate) const BACKTRACK_MAX: usize = 1_000_000;
+/// Stack that must be free before a nested evaluation, and what is added when it is not.
+pub(crate) const STACK_RED_ZONE: usize = 128 << 10;
+pub(crate) const STACK_GROWTH: usize = 1 << 20;

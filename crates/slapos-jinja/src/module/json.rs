@@ -1,0 +1,223 @@
+//! `json`: dumps with Python's layout, loads.
+
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use crate::error::{ErrorKind, Outcome, fail, type_error};
+use crate::value::{Value, float_text, from_json_text, order};
+
+pub(super) fn module() -> Value {
+    let loads = Value::function("loads", |machine, arguments| {
+        let text = arguments.one("loads")?;
+        let text = match &text {
+            Value::Bytes(bytes) => {
+                crate::method::text::decode(bytes, "utf-8")?.as_str("the text")?
+            }
+            other => other.as_str("the JSON object")?,
+        };
+        machine.make(text.len())?;
+        from_json_text(&text)
+    });
+    let dumps = Value::function("dumps", |machine, arguments| {
+        let names = [
+            "obj",
+            "skipkeys",
+            "ensure_ascii",
+            "check_circular",
+            "allow_nan",
+            "cls",
+            "indent",
+            "separators",
+            "default",
+            "sort_keys",
+        ];
+        let [value, _, ascii, _, _, _, indent, separators, _, sorts] =
+            arguments.bind("dumps", names, 1)?;
+        let flag = |value: Option<Value>, default| value.map_or(Ok(default), |flag| flag.is_true());
+        let mut layout = Layout::new(indent.as_ref())?;
+        layout.is_ascii = flag(ascii, true)?;
+        layout.sorts = flag(sorts, false)?;
+        if let Some(pair) = separators.and_then(|pair| pair.sequence())
+            && let [item, key] = pair.as_slice()
+        {
+            layout.item = item.as_str("a separator")?;
+            layout.key = key.as_str("a separator")?;
+        }
+        let mut out = String::new();
+        layout.write(&mut out, &value.unwrap_or(Value::None), 0)?;
+        machine.make(out.len())?;
+        Ok(Value::text(out))
+    });
+    Value::object("module", vec![("loads", loads), ("dumps", dumps)])
+}
+
+/// The filter `tojson`: keys sorted, safe within HTML.
+pub(crate) fn to_json_for_html(value: &Value, indent: Option<&Value>) -> Outcome<Value> {
+    let mut layout = Layout::new(indent)?;
+    layout.sorts = true;
+    let mut out = String::new();
+    layout.write(&mut out, value, 0)?;
+    for (from, to) in [
+        ('<', "\\u003c"),
+        ('>', "\\u003e"),
+        ('&', "\\u0026"),
+        ('\'', "\\u0027"),
+    ] {
+        out = out.replace(from, to);
+    }
+    Ok(Value::text(out))
+}
+
+struct Layout {
+    indent: Option<String>,
+    item: Rc<str>,
+    key: Rc<str>,
+    is_ascii: bool,
+    sorts: bool,
+}
+
+/// Values within values; a list may hold itself.
+const DEPTH_MAX: usize = 200;
+
+impl Layout {
+    fn new(indent: Option<&Value>) -> Outcome<Layout> {
+        let indent = match indent {
+            None | Some(Value::None) => None,
+            Some(Value::Str(text)) => Some(text.to_string()),
+            Some(other) => Some(
+                " ".repeat(usize::try_from(other.as_int("indent")?.clamp(0, 100)).unwrap_or(0)),
+            ),
+        };
+        Ok(Layout {
+            item: Rc::from(if indent.is_some() { "," } else { ", " }),
+            key: Rc::from(": "),
+            is_ascii: true,
+            sorts: false,
+            indent,
+        })
+    }
+
+    fn write(&self, out: &mut String, value: &Value, depth: usize) -> Outcome<()> {
+        if depth > DEPTH_MAX {
+            return fail(
+                ErrorKind::Value,
+                "Circular reference detected, or a value that is too deep",
+            );
+        }
+        match value {
+            Value::None => out.push_str("null"),
+            Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Value::Int(n) => out.push_str(&n.to_string()),
+            Value::Float(n) if n.is_nan() => out.push_str("NaN"),
+            Value::Float(n) if n.is_infinite() => {
+                out.push_str(if *n > 0.0 { "Infinity" } else { "-Infinity" });
+            }
+            Value::Float(n) => out.push_str(&float_text(*n)),
+            Value::Str(text) => self.text(out, text),
+            Value::Dict(_) => self.dict(out, value, depth)?,
+            Value::Undefined(missing) => {
+                return fail(ErrorKind::Undefined, missing.message.to_string());
+            }
+            other => match other.sequence() {
+                Some(items) => self.list(out, &items, depth)?,
+                None => {
+                    return type_error(format!(
+                        "Object of type {} is not JSON serializable",
+                        other.type_name()
+                    ));
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn new_line(&self, out: &mut String, depth: usize) {
+        if let Some(indent) = &self.indent {
+            out.push('\n');
+            for _ in 0..depth {
+                out.push_str(indent);
+            }
+        }
+    }
+
+    fn list(&self, out: &mut String, items: &[Value], depth: usize) -> Outcome<()> {
+        out.push('[');
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                out.push_str(&self.item);
+            }
+            self.new_line(out, depth + 1);
+            self.write(out, item, depth + 1)?;
+        }
+        if !items.is_empty() {
+            self.new_line(out, depth);
+        }
+        out.push(']');
+        Ok(())
+    }
+
+    fn dict(&self, out: &mut String, dict: &Value, depth: usize) -> Outcome<()> {
+        let mut pairs = dict.pairs().unwrap_or_default();
+        if self.sorts {
+            for (key, _) in &pairs {
+                order(key, &pairs[0].0, "<")?;
+            }
+            pairs.sort_by(|(a, _), (b, _)| {
+                order(a, b, "<")
+                    .ok()
+                    .flatten()
+                    .unwrap_or(std::cmp::Ordering::Equal)
+            });
+        }
+        out.push('{');
+        for (at, (key, value)) in pairs.iter().enumerate() {
+            if at > 0 {
+                out.push_str(&self.item);
+            }
+            self.new_line(out, depth + 1);
+            let key = match key {
+                Value::Str(text) => Rc::clone(text),
+                Value::Int(_) | Value::Float(_) => Rc::from(key.repr()),
+                Value::Bool(flag) => Rc::from(if *flag { "true" } else { "false" }),
+                Value::None => Rc::from("null"),
+                other => {
+                    let kind = other.type_name();
+                    return type_error(format!(
+                        "keys must be str, int, float, bool or None, not {kind}"
+                    ));
+                }
+            };
+            self.text(out, &key);
+            out.push_str(&self.key);
+            self.write(out, value, depth + 1)?;
+        }
+        if !pairs.is_empty() {
+            self.new_line(out, depth);
+        }
+        out.push('}');
+        Ok(())
+    }
+
+    fn text(&self, out: &mut String, text: &str) {
+        out.push('"');
+        for c in text.chars() {
+            match c {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '\u{8}' => out.push_str("\\b"),
+                '\u{c}' => out.push_str("\\f"),
+                c if u32::from(c) < 0x20 || (self.is_ascii && !c.is_ascii()) => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        // Writing to a string cannot fail.
+                        let _ = write!(out, "\\u{unit:04x}");
+                    }
+                }
+                c => out.push(c),
+            }
+        }
+        out.push('"');
+    }
+}

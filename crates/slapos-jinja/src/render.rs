@@ -1,0 +1,374 @@
+//! Rendering: statements here, expressions in evaluate.rs, loops in loops.rs, calls and macros in call.rs.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use slapos_buildout::Typed;
+
+use crate::ast::{Block, FilterCall, Node, Statement, Target};
+use crate::error::{ErrorKind, Outcome, TemplateError, fail};
+use crate::parse::parse;
+use crate::value::{Dict, Key, Value, from_json_text};
+use crate::{arguments::Arguments, filter, global, limits};
+
+mod call;
+mod evaluate;
+mod import;
+mod loops;
+
+pub(crate) use evaluate::attribute;
+pub(crate) use loops::LoopState;
+
+/// A value that a template is given.
+#[derive(Debug, Clone)]
+pub struct Given(pub(crate) Value);
+
+impl Given {
+    #[must_use]
+    pub fn text(text: &str) -> Given {
+        Given(Value::text(text))
+    }
+
+    /// A typed value of a profile.
+    #[must_use]
+    pub fn typed(typed: &Typed) -> Given {
+        Given(Value::from(typed))
+    }
+
+    /// The value of a JSON text; the error is a sentence.
+    pub fn json(text: &str) -> Result<Given, String> {
+        from_json_text(text)
+            .map(Given)
+            .map_err(|error| error.message)
+    }
+
+    /// A dictionary, such as the options of a section.
+    #[must_use]
+    pub fn dict(pairs: impl IntoIterator<Item = (String, Given)>) -> Given {
+        let pairs = pairs
+            .into_iter()
+            .map(|(name, given)| (Key::text(&name), (Value::text(&name), given.0)));
+        Given(Value::dict(pairs.collect::<Dict>()))
+    }
+
+    /// A Python module that is built in.
+    #[must_use]
+    pub fn module(name: &str) -> Option<Given> {
+        crate::module::module(name).map(Given)
+    }
+}
+
+/// What a template may use besides its context.
+#[derive(Debug)]
+pub struct Settings<'s> {
+    /// What messages call the template.
+    pub name: &'s str,
+    pub extensions: &'s [Extension],
+    /// Where `import` and `include` look.
+    pub templates: &'s dyn Load,
+}
+
+/// Extensions of the language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extension {
+    /// `{% do %}`
+    Do,
+    /// `{% break %}` and `{% continue %}`
+    LoopControls,
+}
+
+impl Extension {
+    /// By the name in the option `extensions`; `jinja2.ext.with_` and the like are built in and need none.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Extension> {
+        match name {
+            "jinja2.ext.do" => Some(Extension::Do),
+            "jinja2.ext.loopcontrols" => Some(Extension::LoopControls),
+            _ => None,
+        }
+    }
+}
+
+/// Gives the texts of other templates.
+pub trait Load: std::fmt::Debug {
+    /// None if there is no template of this name; an error is a sentence.
+    fn load(&self, name: &str) -> Option<Result<String, String>>;
+}
+
+/// No other template.
+#[derive(Debug, Clone, Copy)]
+pub struct NoTemplates;
+
+impl Load for NoTemplates {
+    fn load(&self, _: &str) -> Option<Result<String, String>> {
+        None
+    }
+}
+
+/// Renders a template.
+pub fn render(
+    template: &str,
+    context: Vec<(String, Given)>,
+    settings: &Settings<'_>,
+) -> Result<String, TemplateError> {
+    let machine = Machine {
+        settings,
+        steps: Cell::new(0),
+        bytes: Cell::new(0),
+        calls: Cell::new(0),
+        globals: global::all(),
+        templates: RefCell::default(),
+        modules: RefCell::default(),
+    };
+    let result = parse(template, settings.name, settings.extensions).and_then(|block| {
+        let names = context
+            .into_iter()
+            .map(|(name, given)| (Rc::from(name), given.0));
+        let around = Scope::new(None);
+        *around.names.borrow_mut() = names.collect();
+        let frame = Frame {
+            scope: Scope::new(Some(around)),
+            template: Rc::from(settings.name),
+        };
+        let mut out = String::new();
+        machine.block(&frame, &block, &mut out)?;
+        // Macros hold the scope that holds them: it is emptied, so that nothing is kept for ever.
+        frame.scope.names.borrow_mut().clear();
+        Ok(out)
+    });
+    result.map_err(|failure| failure.into_error())
+}
+
+/// One rendering.
+pub(crate) struct Machine<'s> {
+    settings: &'s Settings<'s>,
+    steps: Cell<u64>,
+    bytes: Cell<u64>,
+    calls: Cell<u32>,
+    globals: HashMap<&'static str, Value>,
+    templates: RefCell<HashMap<String, Rc<Block>>>,
+    /// Templates that were imported without the context: they are run once.
+    modules: RefCell<HashMap<String, Value>>,
+}
+
+/// Names, and those around them.
+pub(crate) struct Scope {
+    names: RefCell<HashMap<Rc<str>, Value>>,
+    parent: Option<Rc<Scope>>,
+}
+
+impl Scope {
+    fn new(parent: Option<Rc<Scope>>) -> Rc<Scope> {
+        Rc::new(Scope {
+            names: RefCell::default(),
+            parent,
+        })
+    }
+
+    fn find(&self, name: &str) -> Option<Value> {
+        let mut scope = self;
+        loop {
+            if let Some(value) = scope.names.borrow().get(name) {
+                return Some(value.clone());
+            }
+            scope = scope.parent.as_deref()?;
+        }
+    }
+
+    fn set(&self, name: &Rc<str>, value: Value) {
+        self.names.borrow_mut().insert(Rc::clone(name), value);
+    }
+}
+
+/// Where a statement runs.
+pub(crate) struct Frame {
+    scope: Rc<Scope>,
+    template: Rc<str>,
+}
+
+impl Frame {
+    fn inner(&self) -> Frame {
+        Frame {
+            scope: Scope::new(Some(Rc::clone(&self.scope))),
+            template: Rc::clone(&self.template),
+        }
+    }
+}
+
+/// How a block ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    On,
+    Break,
+    Continue,
+}
+
+impl Machine<'_> {
+    /// Counts steps.
+    pub(crate) fn spend(&self, steps: u64) -> Outcome<()> {
+        let all = self.steps.get().saturating_add(steps);
+        self.steps.set(all);
+        match all > limits::STEPS_MAX {
+            true => fail(
+                ErrorKind::Limit,
+                format!("the template takes more than {} steps", limits::STEPS_MAX),
+            ),
+            false => Ok(()),
+        }
+    }
+
+    /// Counts bytes before they are made.
+    pub(crate) fn make(&self, bytes: usize) -> Outcome<()> {
+        let all = self.bytes.get().saturating_add(bytes as u64);
+        self.bytes.set(all);
+        match all > limits::BYTES_MAX {
+            true => fail(
+                ErrorKind::Limit,
+                format!(
+                    "the template makes more than {} MiB",
+                    limits::BYTES_MAX >> 20
+                ),
+            ),
+            false => Ok(()),
+        }
+    }
+
+    fn block(&self, frame: &Frame, block: &Block, out: &mut String) -> Outcome<Flow> {
+        stacker::maybe_grow(limits::STACK_RED_ZONE, limits::STACK_GROWTH, || {
+            for node in block {
+                let flow = self.node(frame, node, out)?;
+                if flow != Flow::On {
+                    return Ok(flow);
+                }
+            }
+            Ok(Flow::On)
+        })
+    }
+
+    fn node(&self, frame: &Frame, node: &Node, out: &mut String) -> Outcome<Flow> {
+        self.spend(1)?;
+        self.statement(frame, &node.kind, out)
+            .map_err(|mut failure| {
+                failure
+                    .place
+                    .get_or_insert_with(|| (frame.template.to_string(), node.line));
+                failure
+            })
+    }
+
+    fn statement(&self, frame: &Frame, statement: &Statement, out: &mut String) -> Outcome<Flow> {
+        match statement {
+            Statement::Text(text) => self.write(text, out)?,
+            Statement::Print(expression) => {
+                let text = self.evaluate(frame, expression)?.to_text()?;
+                self.write(&text, out)?;
+            }
+            Statement::If(branches, otherwise) => {
+                for (condition, body) in branches {
+                    if self.evaluate(frame, condition)?.is_true()? {
+                        return self.block(frame, body, out);
+                    }
+                }
+                return self.block(frame, otherwise, out);
+            }
+            Statement::For(for_loop) => self.for_loop(frame, for_loop, out)?,
+            Statement::Set(target, value) => {
+                let value = self.evaluate(frame, value)?;
+                self.assign(frame, target, value)?;
+            }
+            Statement::SetBlock(target, filters, body) => {
+                let text = self.captured(&frame.inner(), body)?;
+                let value = self.filtered(frame, filters, text)?;
+                self.assign(frame, target, value)?;
+            }
+            Statement::With(pairs, body) => {
+                let inner = frame.inner();
+                for (target, value) in pairs {
+                    let value = self.evaluate(frame, value)?;
+                    self.assign(&inner, target, value)?;
+                }
+                return self.block(&inner, body, out);
+            }
+            Statement::Macro(definition) => {
+                let value = self.macro_value(frame, definition);
+                frame.scope.set(&definition.name, value);
+            }
+            Statement::Call(call, caller) => {
+                let caller = self.macro_value(frame, caller);
+                let text = self.call_with_caller(frame, call, caller)?.to_text()?;
+                self.write(&text, out)?;
+            }
+            Statement::FilterBlock(filters, body) => {
+                let text = self.captured(&frame.inner(), body)?;
+                let text = self.filtered(frame, filters, text)?.to_text()?;
+                self.write(&text, out)?;
+            }
+            Statement::Do(expression) => {
+                self.evaluate(frame, expression)?;
+            }
+            Statement::Block(body) => return self.block(&frame.inner(), body, out),
+            Statement::Break => return Ok(Flow::Break),
+            Statement::Continue => return Ok(Flow::Continue),
+            Statement::Include { .. } | Statement::Import { .. } | Statement::FromImport { .. } => {
+                self.other_template(frame, statement, out)?;
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn write(&self, text: &str, out: &mut String) -> Outcome<()> {
+        self.make(text.len())?;
+        out.push_str(text);
+        Ok(())
+    }
+
+    fn captured(&self, frame: &Frame, body: &Block) -> Outcome<Value> {
+        let mut text = String::new();
+        self.block(frame, body, &mut text)?;
+        Ok(Value::text(text))
+    }
+
+    fn filtered(&self, frame: &Frame, filters: &[FilterCall], value: Value) -> Outcome<Value> {
+        let mut value = value;
+        for call in filters {
+            let arguments = self.arguments(frame, &call.arguments)?;
+            value = filter::apply(self, &call.name, arguments.with_first(value))?;
+        }
+        Ok(value)
+    }
+
+    fn assign(&self, frame: &Frame, target: &Target, value: Value) -> Outcome<()> {
+        match target {
+            Target::Name(name) => frame.scope.set(name, value),
+            Target::Attribute(name, attribute) => match frame.scope.find(name) {
+                Some(Value::Namespace(dict)) => {
+                    let key = Value::Str(Rc::clone(attribute));
+                    dict.borrow_mut().insert(Key::text(attribute), (key, value));
+                }
+                _ => {
+                    let message =
+                        format!("cannot assign attribute on non-namespace object `{name}`");
+                    return fail(ErrorKind::Syntax, message);
+                }
+            },
+            Target::Tuple(targets) => {
+                let items = value.items(self)?;
+                if items.len() != targets.len() {
+                    let (wanted, given) = (targets.len(), items.len());
+                    let message = format!("{given} values cannot be assigned to {wanted} names");
+                    return fail(ErrorKind::Value, message);
+                }
+                for (target, item) in targets.iter().zip(items) {
+                    self.assign(frame, target, item)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls a function, a type, a macro or an object.
+    pub(crate) fn call(&self, callee: &Value, arguments: Arguments) -> Outcome<Value> {
+        call::call(self, callee, arguments)
+    }
+}

@@ -1,0 +1,146 @@
+//! Calls: functions, types, macros, recursive loops.
+
+use std::rc::Rc;
+
+use super::{Frame, Machine, Scope};
+use crate::arguments::Arguments;
+use crate::ast::{Argument, Expr, MacroDefinition};
+use crate::error::{ErrorKind, Outcome, fail, type_error};
+use crate::value::{Dict, Key, Macro, Value};
+use crate::{global, limits};
+
+pub(super) fn call(machine: &Machine<'_>, callee: &Value, arguments: Arguments) -> Outcome<Value> {
+    machine.spend(1)?;
+    let depth = machine.calls.get() + 1;
+    if depth > limits::CALLS_MAX {
+        return fail(
+            ErrorKind::Limit,
+            format!("more than {} calls within each other", limits::CALLS_MAX),
+        );
+    }
+    machine.calls.set(depth);
+    let result = stacker::maybe_grow(
+        limits::STACK_RED_ZONE,
+        limits::STACK_GROWTH,
+        || match callee {
+            Value::Function(function) => (function.call)(machine, arguments),
+            Value::Type(name) => global::construct(machine, name, arguments),
+            Value::Macro(it) => machine.call_macro(it, arguments),
+            Value::Loop(state) => machine.call_loop(state, arguments),
+            Value::Object(object) => match &object.call {
+                Some(function) => (function.call)(machine, arguments),
+                None => type_error(format!("'{}' object is not callable", object.kind)),
+            },
+            other => {
+                let kind = other.clone().defined()?.type_name();
+                type_error(format!("'{kind}' object is not callable"))
+            }
+        },
+    );
+    machine.calls.set(depth - 1);
+    result
+}
+
+impl Machine<'_> {
+    pub(super) fn macro_value(&self, frame: &Frame, definition: &Rc<MacroDefinition>) -> Value {
+        Value::Macro(Rc::new(Macro {
+            definition: Rc::clone(definition),
+            scope: Rc::clone(&frame.scope),
+            template: Rc::clone(&frame.template),
+        }))
+    }
+
+    pub(super) fn arguments(&self, frame: &Frame, given: &[Argument]) -> Outcome<Arguments> {
+        let mut arguments = Arguments::default();
+        for argument in given {
+            match argument {
+                Argument::Plain(value) => arguments.plain.push(self.evaluate(frame, value)?),
+                Argument::Named(name, value) => {
+                    let value = self.evaluate(frame, value)?;
+                    arguments.named.push((Rc::clone(name), value));
+                }
+                Argument::Spread(values) => {
+                    let values = self.evaluate(frame, values)?.items(self)?;
+                    arguments.plain.extend(values);
+                }
+                Argument::SpreadNamed(values) => {
+                    let values = self.evaluate(frame, values)?;
+                    let Some(pairs) = values.pairs() else {
+                        return type_error("the argument after ** must be a mapping");
+                    };
+                    for (name, value) in pairs {
+                        arguments.named.push((name.as_str("a keyword")?, value));
+                    }
+                }
+            }
+        }
+        Ok(arguments)
+    }
+
+    pub(super) fn call_with_caller(
+        &self,
+        frame: &Frame,
+        call: &Expr,
+        caller: Value,
+    ) -> Outcome<Value> {
+        let Expr::Call(callee, given) = call else {
+            return type_error("`call` needs a call of a macro");
+        };
+        let callee = self.evaluate(frame, callee)?;
+        let mut arguments = self.arguments(frame, given)?;
+        arguments.named.push((Rc::from("caller"), caller));
+        self.call(&callee, arguments)
+    }
+
+    /// Binds parameters; what is left over is in `varargs` and `kwargs`.
+    fn call_macro(&self, it: &Macro, arguments: Arguments) -> Outcome<Value> {
+        let definition = &it.definition;
+        let frame = Frame {
+            scope: Scope::new(Some(Rc::clone(&it.scope))),
+            template: Rc::clone(&it.template),
+        };
+        let mut plain = arguments.plain.into_iter();
+        let mut named: Vec<(Rc<str>, Value)> = arguments.named;
+        let first_default = definition.parameters.len() - definition.defaults.len();
+        for (at, parameter) in definition.parameters.iter().enumerate() {
+            let by_name = named.iter().position(|(name, _)| name == parameter);
+            let value = match (plain.next(), by_name) {
+                (Some(_), Some(_)) => {
+                    let name = &definition.name;
+                    return type_error(format!("macro '{name}' got two values for `{parameter}`"));
+                }
+                (Some(value), None) => value,
+                (None, Some(at)) => named.remove(at).1,
+                (None, None) => match at
+                    .checked_sub(first_default)
+                    .and_then(|at| definition.defaults.get(at))
+                {
+                    Some(default) => self.evaluate(&frame, default)?,
+                    None => Value::missing(format!("parameter '{parameter}' was not provided")),
+                },
+            };
+            frame.scope.set(parameter, value);
+        }
+        if !definition.parameters.iter().any(|name| &**name == "caller") {
+            let caller = named.iter().position(|(name, _)| &**name == "caller");
+            let caller = match caller {
+                Some(at) => named.remove(at).1,
+                None => Value::missing("No caller defined"),
+            };
+            frame.scope.set(&Rc::from("caller"), caller);
+        }
+        let kwargs = named.into_iter().map(|(name, value)| {
+            let key = Value::Str(Rc::clone(&name));
+            (Key::Str(name), (key, value))
+        });
+        frame
+            .scope
+            .set(&Rc::from("kwargs"), Value::dict(kwargs.collect::<Dict>()));
+        frame
+            .scope
+            .set(&Rc::from("varargs"), Value::tuple(plain.collect()));
+        let mut text = String::new();
+        self.block(&frame, &definition.body, &mut text)?;
+        Ok(Value::text(text))
+    }
+}

@@ -1,0 +1,234 @@
+//! What templates of profiles do, beyond the vectors of the genuine recipe (tests of slapos-build run those).
+
+use slapos_buildout::Typed;
+use slapos_jinja::{
+    ErrorKind, Extension, Given, Load, NoTemplates, Settings, TemplateError, render,
+};
+
+fn given() -> Vec<(String, Given)> {
+    let conf = "!py!{'name': 'n', 'port': 80, 'list': ['b', 'a'], 'none': None, 'items': 7}";
+    let conf = Typed::from_marker(conf).expect("a literal");
+    let mut context = vec![("conf".to_owned(), Given::typed(&conf))];
+    for (name, module) in [
+        ("re", "re"),
+        ("url", "urllib.parse"),
+        ("json", "json"),
+        ("itertools", "itertools"),
+    ] {
+        context.push((name.to_owned(), Given::module(module).expect("is built in")));
+    }
+    context
+}
+
+fn with(template: &str, templates: &dyn Load) -> Result<String, TemplateError> {
+    let extensions = [Extension::Do, Extension::LoopControls];
+    let settings = Settings {
+        name: "t",
+        extensions: &extensions,
+        templates,
+    };
+    render(template, given(), &settings)
+}
+
+fn text(template: &str) -> String {
+    with(template, &NoTemplates).unwrap_or_else(|error| panic!("{template}: {error}"))
+}
+
+fn error(template: &str) -> TemplateError {
+    with(template, &NoTemplates).expect_err(template)
+}
+
+#[test]
+fn render_of_loops_leaves_and_goes_on_where_told() {
+    assert_eq!(
+        text(
+            "{% for i in range(9) %}{% if i == 1 %}{% continue %}{% elif i > 3 %}{% break %}{% endif %}{{ i }}{% endfor %}"
+        ),
+        "023"
+    );
+    assert_eq!(
+        text(
+            "{% for i in [1,2] recursive %}{{ i }}{% if i == 2 and loop.depth0 == 0 %}({{ loop([5, 6]) }}){% endif %}{% endfor %}"
+        ),
+        "12(56)"
+    );
+    assert_eq!(
+        text(
+            "{% for i in 'ab' %}{{ loop.previtem|default('-') }}{{ loop.nextitem|default('+') }}{% endfor %}"
+        ),
+        "-ba+"
+    );
+    assert_eq!(
+        text("{% for i in [1,1,2] %}{% if loop.changed(i) %}{{ i }}{% endif %}{% endfor %}"),
+        "12"
+    );
+    assert_eq!(
+        text("{% for (a, b), c in [((1, 2), 3)] %}{{ a + b + c }}{% endfor %}"),
+        "6"
+    );
+}
+
+#[test]
+fn render_of_names_keeps_to_their_scopes() {
+    assert_eq!(
+        text("{% set x = 1 %}{% if true %}{% set x = 2 %}{% endif %}{{ x }}"),
+        "2"
+    );
+    assert_eq!(
+        text("{% set x = 1 %}{% for i in [0] %}{% set x = x + 1 %}{{ x }}{% endfor %}{{ x }}"),
+        "21"
+    );
+    assert_eq!(
+        text("{% macro m() %}{{ x }}{% endmacro %}{% set x = 3 %}{{ m() }}"),
+        "3"
+    );
+    assert_eq!(
+        text("{% with a = 1, b = 2 %}{{ a + b }}{% endwith %}{{ a is defined }}"),
+        "3False"
+    );
+    assert_eq!(
+        text("{% set x %}{% set y = 1 %}a{{ y }}{% endset %}{{ x }}{{ y is defined }}"),
+        "a1False"
+    );
+}
+
+#[test]
+fn render_of_objects_changes_them_in_place() {
+    assert_eq!(
+        text("{% set a = [] %}{% set b = a %}{% do b.append(1) %}{{ a }}{{ a is sameas b }}"),
+        "[1]True"
+    );
+    assert_eq!(
+        text(
+            "{% set d = {'k': [1]} %}{% for v in d.values() %}{% do v.append(2) %}{% endfor %}{{ d }}"
+        ),
+        "{'k': [1, 2]}"
+    );
+    assert_eq!(
+        text("{% for i in range(2) %}{% set l = [] %}{% do l.append(i) %}{{ l }}{% endfor %}"),
+        "[0][1]"
+    );
+    assert_eq!(
+        text("{{ conf.pop('port') }}{{ 'port' in conf }}"),
+        "80False"
+    );
+    // The method goes before the key of that name; an index takes the key.
+    assert_eq!(
+        text("{{ conf.items() is iterable }}{{ conf['items'] }}"),
+        "True7"
+    );
+}
+
+#[test]
+fn render_of_other_templates_shares_what_it_says() {
+    #[derive(Debug)]
+    struct Lib;
+    impl Load for Lib {
+        fn load(&self, name: &str) -> Option<Result<String, String>> {
+            let text = match name {
+                "lib" => {
+                    "{% set seen = [] %}{% macro add(x) %}{% do seen.append(x) %}{{ seen|length }}{% endmacro %}{% set _hidden = 1 %}"
+                }
+                "part" => "[{{ x }}{{ conf.port }}]",
+                "bad" => "\n\n{{ nope }}",
+                _ => return None,
+            };
+            Some(Ok(text.to_owned()))
+        }
+    }
+    let text = |template: &str| with(template, &Lib).expect(template);
+    assert_eq!(
+        text(
+            "{% import 'lib' as a %}{% import 'lib' as b %}{{ a.add(1) }}{{ b.add(2) }}{{ a._hidden is defined }}"
+        ),
+        "12False"
+    );
+    assert_eq!(text("{% set x = 5 %}{% include 'part' %}"), "[580]");
+    assert_eq!(
+        text("{% include 'nope' ignore missing %}{% include ['nope', 'lib'] %}"),
+        ""
+    );
+    assert_eq!(
+        with("{% import 'nope' as n %}", &Lib)
+            .expect_err("lost")
+            .kind,
+        ErrorKind::NotFound
+    );
+}
+
+#[test]
+fn render_of_modules_gives_what_python_gives() {
+    assert_eq!(
+        text(r#"{{ re.sub("(a)(?P<n>b)?", "<\\g<n>\\1>", "ab-a") }}"#),
+        "<ba>-<a>"
+    );
+    assert_eq!(
+        text(
+            r#"{{ re.match("(\\d+)-(\\d+)", "12-34x").groups() }}{{ re.findall("[a-z]", "a1b") }}"#
+        ),
+        "('12', '34')['a', 'b']"
+    );
+    assert_eq!(
+        text(r#"{{ url.urlparse("https://u:p@H.example:8443/a;b?q#f") }}"#),
+        "('https', 'u:p@H.example:8443', '/a', 'b', 'q', 'f')".to_owned()
+    );
+    assert_eq!(
+        text(
+            r#"{{ url.urljoin("http://h/a/b", "../c?d") }} {{ url.quote_plus("a b/é") }} {{ url.unquote("a%20%C3%A9") }}"#
+        ),
+        "http://h/c?d a+b%2F%C3%A9 a é"
+    );
+    assert_eq!(
+        text(r#"{{ json.dumps({"b": [1.0, None], "a": "é<"}, indent=1, sort_keys=True) }}"#),
+        "{\n \"a\": \"\\u00e9<\",\n \"b\": [\n  1.0,\n  null\n ]\n}"
+    );
+    assert_eq!(
+        text(
+            r#"{{ json.loads('{"z": 1, "a": [true]}') }}{{ json.dumps([1, {"a": 2}], separators=(",", ":")) }}"#
+        ),
+        "{'z': 1, 'a': [True]}[1,{\"a\":2}]"
+    );
+    assert_eq!(
+        text(
+            "{% set c = itertools.count(5) %}{{ next(c) }}{{ next(c) }}{{ itertools.islice(c, 2)|list }}"
+        ),
+        "56[7, 8]"
+    );
+}
+
+#[test]
+fn render_of_formats_is_pythons() {
+    assert_eq!(
+        text("{{ '%-5s|%5.2f|%03d|%x|%e' % ('ab', 3.14159, 7, 255, 12345.678) }}"),
+        "ab   | 3.14|007|ff|1.234568e+04"
+    );
+    assert_eq!(
+        text("{{ '%s %s' % ('a', None) }}{{ '%d%%' % 5 }}{{ '%r' % 'x' }}"),
+        "a None5%'x'"
+    );
+    assert_eq!(
+        text("{{ '{0[k]} {0.k} {1!r:>5} {x:,}'.format({'k': 1}, 'a', x=1234567) }}"),
+        "1 1   'a' 1,234,567"
+    );
+    assert_eq!(error("{{ '%s' % (1, 2) }}").kind, ErrorKind::Type);
+    assert_eq!(error("{{ '%(a)s' % {} }}").kind, ErrorKind::Key);
+}
+
+#[test]
+fn render_of_what_is_wrong_says_what_and_where() {
+    for (template, kind) in [
+        ("\n{{ 1 + 'a' }}", ErrorKind::Type),
+        ("\n{{ conf.nope.x }}", ErrorKind::Undefined),
+        ("\n{{ [1]|nofilter }}", ErrorKind::Syntax),
+        ("\n{{ 1 / 0 }}", ErrorKind::ZeroDivision),
+        ("\n{{ int('x') }}", ErrorKind::Value),
+        ("\n{% for x in 5 %}{% endfor %}", ErrorKind::Type),
+        ("\n{{ dumps(len) }}", ErrorKind::Value),
+        ("\n{% set a.b = 1 %}", ErrorKind::Syntax),
+        ("\n{% endif %}", ErrorKind::Syntax),
+        ("\n{{ ''.__class__.__mro__ }}", ErrorKind::Undefined),
+    ] {
+        let error = error(template);
+        assert_eq!((error.kind, error.line), (kind, 2), "{template}: {error}");
+    }
+}

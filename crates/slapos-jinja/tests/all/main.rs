@@ -1,0 +1,4 @@
+//! Tests of the template language from outside.
+
+mod bounds;
+mod language;
