@@ -39,3 +39,5 @@ pub(crate) const EXPRESSION_STEPS_MAX: usize = 100_000;
 pub(crate) const STACK_RED_ZONE: usize = 256 << 10;
 /// A new segment of stack, bytes.
 pub(crate) const STACK_SEGMENT: usize = 4 << 20;
+/// Times that a section in a circle is tried again, when all sections are asked for: each try may go through all of them.
+pub(crate) const CIRCLES_MAX: usize = 2_000;

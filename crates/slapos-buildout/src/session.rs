@@ -107,6 +107,17 @@ impl<'p> Session<'p> {
         Ok(all)
     }
 
+    /// Every section, each as [`Session::section`] gives it, in order of name.
+    ///
+    /// One that failed is not tried again for each of those that refer to it, so this takes no longer than its answers do.
+    pub fn all_sections(&self) -> Vec<(&'p str, Result<BTreeMap<String, Value>, Report>)> {
+        self.failures.begin_row();
+        let names = self.profile.sections();
+        let all = names.map(|name| (name, self.section(name))).collect();
+        self.failures.end_row();
+        all
+    }
+
     /// The same as [`Session::section`] in the form that is stored: `$${` kept, typed values as markers.
     ///
     /// This is what a record of installed parts and a signature hold.

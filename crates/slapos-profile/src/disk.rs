@@ -1,136 +1,106 @@
-//! Profiles from files and from the web.
+//! Profiles from files and from the web, and what conditions ask of this machine's disk.
 //!
-//! A profile changes where it is, so a URL is fetched each time and its copy is not kept.
-//! A page that somebody serves in place of a profile is named as such.
+//! Files are read as they are now. Texts from the web leave a copy, which serves when the site does not.
 
+use std::cell::RefCell;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use slapos_buildout::{Fetch, FetchFailure};
-use slapos_cache::{Cache, EnsureError, Source, Store, UrlOrigin};
-
-use crate::limits::REMOTE_BYTES_MAX;
+use nix::unistd::{AccessFlags, access};
+use slapos_buildout::{Fetch, FetchFailure, Probe};
+use slapos_cache::{Freshness, ProfileFetcher, ProfileMiss};
 
 /// Reads paths from the disk and URLs over HTTP or HTTPS.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Disk;
+#[derive(Debug)]
+pub struct Disk {
+    web: ProfileFetcher,
+    warnings: RefCell<Vec<String>>,
+}
 
-impl Fetch for Disk {
-    fn fetch(&self, location: &str) -> Result<String, FetchFailure> {
-        let (location, hash) = split_hash(location);
-        if hash.is_none() && !location.contains("://") {
-            return read(location);
+impl Disk {
+    /// With copies of what came from the web in `copies`, which is made when it is needed.
+    pub fn new(copies: impl Into<PathBuf>, freshness: Freshness) -> Disk {
+        Disk {
+            web: ProfileFetcher::new(copies, freshness),
+            warnings: RefCell::default(),
         }
-        match location.strip_prefix("file://") {
-            Some(path) if hash.is_none() => read(path.strip_prefix("localhost").unwrap_or(path)),
-            _ => fetch_url(location, hash),
+    }
+
+    /// What a person should know of how texts were had; each is told once.
+    pub fn take_warnings(&self) -> Vec<String> {
+        self.warnings.take()
+    }
+
+    fn fetch_url(&self, url: &str) -> Result<String, FetchFailure> {
+        match self.web.fetch(url) {
+            Ok(found) => {
+                self.warnings.borrow_mut().extend(found.warning);
+                Ok(found.text)
+            }
+            Err(ProfileMiss::NotFound(_)) => Err(FetchFailure::NotFound),
+            Err(miss) => Err(FetchFailure::Failed(miss.to_string())),
         }
     }
 }
 
-/// `https://…/a.cfg#md5=…`: only URLs have a fragment, a file may be called `a#b`.
-fn split_hash(location: &str) -> (&str, Option<&str>) {
-    if !location.contains("://") {
-        return (location, None);
+impl Fetch for Disk {
+    fn fetch(&self, location: &str) -> Result<String, FetchFailure> {
+        match location.strip_prefix("file://") {
+            Some(path) => read(path.strip_prefix("localhost").unwrap_or(path)),
+            None if location.contains("://") => self.fetch_url(location),
+            None => read(location),
+        }
     }
-    match location.split_once('#') {
-        Some((url, hash)) if !hash.is_empty() => (url, Some(hash)),
-        Some((url, _)) => (url, None),
-        None => (location, None),
+
+    fn probe(&self, path: &str) -> Probe {
+        let metadata = fs_err::metadata(path);
+        let may = |flags| access(path, flags).is_ok();
+        Probe {
+            is_file: metadata.as_ref().is_ok_and(std::fs::Metadata::is_file),
+            is_folder: metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir),
+            is_readable: may(AccessFlags::R_OK),
+            is_writable: may(AccessFlags::W_OK),
+            is_executable: may(AccessFlags::X_OK),
+        }
+    }
+
+    fn open(&self, path: &str) -> Option<String> {
+        // Files of /proc say that they have no length, so what is read is bounded instead.
+        use std::io::Read;
+        let mut text = String::new();
+        let file = fs_err::File::open(path).ok()?;
+        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let mut bounded = file.take(crate::limits::OPENED_BYTES_MAX);
+        (is_file && bounded.read_to_string(&mut text).is_ok()).then_some(text)
     }
 }
 
 fn read(path: &str) -> Result<String, FetchFailure> {
-    let bytes = fs_err::read(Path::new(path)).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => FetchFailure::NotFound,
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => FetchFailure::NotFound,
         _ => FetchFailure::Failed(error.to_string()),
-    })?;
-    text(bytes)
+    };
+    let metadata = fs_err::metadata(Path::new(path)).map_err(failed)?;
+    if !metadata.is_file() {
+        // A pipe would be waited for.
+        return Err(FetchFailure::Failed("it is not a regular file".to_owned()));
+    }
+    text(fs_err::read(Path::new(path)).map_err(failed)?)
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, FetchFailure> {
     String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
         FetchFailure::Failed(format!(
-            "it is no UTF-8 text, line {} has other bytes; convert it to UTF-8",
-            line + 1
+            "it is no UTF-8 text, line {line} has other bytes; convert it to UTF-8"
         ))
     })
-}
-
-fn fetch_url(url: &str, hash: Option<&str>) -> Result<String, FetchFailure> {
-    let failed = |error: &dyn std::fmt::Display| FetchFailure::Failed(error.to_string());
-    let folder = tempfile::tempdir().map_err(|error| failed(&error))?;
-    let cache = Cache::new(Store::new(folder.path())).with(UrlOrigin::default());
-    let hashes = match hash {
-        None => Vec::new(),
-        Some(written) => {
-            let hex = written.split_once('=').map_or(written, |(_, hex)| hex);
-            vec![hex.parse().map_err(|error| failed(&error))?]
-        }
-    };
-    let source = Source {
-        unpinned: true,
-        ..Source::new(url, hashes)
-    };
-    let found = cache.ensure_watched(&source, &mut |bytes| bytes <= REMOTE_BYTES_MAX);
-    match found {
-        Ok(found) => {
-            let bytes = fs_err::read(&found.path).map_err(|error| failed(&error))?;
-            let text = text(bytes)?;
-            refuse_page(&text)?;
-            Ok(text)
-        }
-        Err(error) if answered_not_found(&error) => Err(FetchFailure::NotFound),
-        Err(EnsureError::Stopped { .. }) => Err(FetchFailure::Failed(format!(
-            "it is larger than {REMOTE_BYTES_MAX} bytes, which no profile is"
-        ))),
-        Err(error) => Err(failed(&error)),
-    }
-}
-
-/// The origin tells the status only in its sentence.
-fn answered_not_found(error: &EnsureError) -> bool {
-    let EnsureError::Nowhere { misses, .. } = error else {
-        return false;
-    };
-    misses
-        .iter()
-        .any(|(_, said)| said.contains("answered 404") || said.contains("answered 410"))
-}
-
-/// Sites answer "200 OK" with a page to log in, or one that says that nothing is here.
-fn refuse_page(text: &str) -> Result<(), FetchFailure> {
-    let start: String = text.trim_start().chars().take(15).collect();
-    let start = start.to_ascii_lowercase();
-    if !start.starts_with("<!doctype html") && !start.starts_with("<html") {
-        return Ok(());
-    }
-    let is_login = text.contains("type=\"password\"") || text.contains("type='password'");
-    let what = if is_login {
-        "the site answered with a page to log in; use a URL that needs no login, such as that of the raw file"
-    } else {
-        "the site answered with an HTML page, not a profile; use the URL of the raw file"
-    };
-    Err(FetchFailure::Failed(what.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn split_hash_is_of_urls_only() {
-        assert_eq!(split_hash("/a#b"), ("/a#b", None));
-        assert_eq!(
-            split_hash("http://h/a#md5=1"),
-            ("http://h/a", Some("md5=1"))
-        );
-        assert_eq!(split_hash("http://h/a"), ("http://h/a", None));
-    }
 
     #[test]
     fn text_of_other_bytes_names_the_line() {
@@ -141,18 +111,23 @@ mod tests {
     }
 
     #[test]
-    fn refuse_page_tells_a_login_from_another_page() {
-        let Err(FetchFailure::Failed(reason)) = refuse_page("<html><input type=\"password\">")
-        else {
-            panic!("it is a page");
-        };
-        assert!(reason.contains("log in"), "{reason}");
-        assert!(refuse_page("\n<!DOCTYPE HTML><p>no").is_err());
-        assert!(refuse_page("[buildout]\n").is_ok());
+    fn fetch_tells_what_is_not_there_from_what_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::new(folder.path(), Freshness::Offline);
+        assert_eq!(disk.fetch("/no/such.cfg"), Err(FetchFailure::NotFound));
+        let path = folder.path().to_string_lossy().into_owned();
+        assert!(matches!(disk.fetch(&path), Err(FetchFailure::Failed(_))));
+        let probe = disk.probe(&path);
+        assert!(probe.is_folder && probe.is_readable && !probe.is_file);
     }
 
     #[test]
-    fn fetch_of_a_missing_file_is_not_found() {
-        assert_eq!(Disk.fetch("/no/such.cfg"), Err(FetchFailure::NotFound));
+    fn fetch_from_the_web_without_a_network_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::new(folder.path(), Freshness::Offline);
+        let Err(FetchFailure::Failed(reason)) = disk.fetch("https://example.org/a.cfg") else {
+            panic!("there is no copy");
+        };
+        assert!(reason.contains("while online"), "{reason}");
     }
 }

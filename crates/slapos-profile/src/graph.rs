@@ -55,7 +55,7 @@ pub enum Scope<'a> {
     Parts,
     /// This section and what it needs.
     Section(&'a str),
-    /// All that can be expanded.
+    /// All that can be expanded; the others are left out.
     All,
 }
 
@@ -72,10 +72,21 @@ pub fn graph(profile: &Profile, scope: Scope<'_>) -> Result<Graph, Report> {
         }
         Scope::All => profile.sections().map(str::to_owned).collect(),
     };
+    let failed: BTreeSet<&str> = match scope {
+        Scope::All => {
+            let all = session.all_sections().into_iter();
+            all.filter(|(_, found)| found.is_err())
+                .map(|(name, _)| name)
+                .collect()
+        }
+        // All that these need can be expanded.
+        Scope::Parts | Scope::Section(_) => BTreeSet::new(),
+    };
     let mut needs: BTreeMap<String, BTreeSet<(String, EdgeKind)>> = BTreeMap::new();
     let mut ahead = starts;
     while let Some(name) = ahead.pop() {
-        if name == "buildout" || needs.contains_key(&name) {
+        let is_out = name == "buildout" || failed.contains(name.as_str());
+        if is_out || needs.contains_key(&name) {
             continue;
         }
         let found = needed(profile, &session, &name);

@@ -4,7 +4,7 @@
 //! [`resolve`] gives the values, [`annotate`] where each comes from, [`lint`] what is suspicious, [`graph`] what needs what,
 //! [`diff`] what changes between two, [`format`] the same file written well, [`lsp`] all of this in an editor.
 //!
-//! No recipe is ever run here and nothing is written. The language itself is `slapos-buildout`'s.
+//! No recipe is ever run here, and nothing is written but copies of profiles from the web. The language itself is `slapos-buildout`'s.
 
 pub mod annotate;
 pub mod diff;
@@ -14,6 +14,7 @@ pub mod graph;
 mod host;
 mod limits;
 pub mod lint;
+pub mod lsp;
 mod place;
 mod python_text;
 pub mod query;
@@ -29,3 +30,4 @@ pub use disk::Disk;
 pub use host::host_machine;
 pub use place::report_json;
 pub use question::{Question, QuestionError, absolute, parse_python};
+pub use slapos_cache::Freshness;

@@ -1,7 +1,7 @@
 //! Every bound of this crate, with its reason.
 
-/// A profile fetched from a URL; the language refuses larger files anyway.
-pub(crate) const REMOTE_BYTES_MAX: u64 = 4 << 20;
+/// A file that a condition opens, such as /proc/cpuinfo of a large machine.
+pub(crate) const OPENED_BYTES_MAX: u64 = 4 << 20;
 /// Files inside files that are looked at as written; what the language allows.
 pub(crate) const TREE_DEPTH_MAX: usize = 1_000;
 /// Files that are looked at as written; what the language allows.
@@ -16,3 +16,11 @@ pub(crate) const FINDINGS_MAX: usize = 2_000;
 pub(crate) const LAYOUT_PLACES_MAX: usize = 50_000;
 /// Times that columns are ordered; more hardly changes a picture.
 pub(crate) const LAYOUT_SWEEPS: usize = 8;
+/// Silence of the editor before problems are worked out again: people type a letter in 100 to 300 ms.
+pub(crate) const EDITOR_SILENCE: std::time::Duration = std::time::Duration::from_millis(80);
+/// Open documents that are looked at; editors open some tens.
+pub(crate) const DOCUMENTS_MAX: usize = 500;
+/// Names that a completion offers; an editor filters them as one types.
+pub(crate) const COMPLETIONS_MAX: usize = 5_000;
+/// Characters of a value that a hover shows.
+pub(crate) const HOVER_CHARS_MAX: usize = 2_000;

@@ -170,8 +170,8 @@ impl<'a> View<'a> {
             Ok(order) => view.order = order,
             Err(report) => broken::tell(&report, findings),
         }
-        for name in profile.sections() {
-            match session.section(name) {
+        for (name, found) in session.all_sections() {
+            match found {
                 Ok(options) => {
                     let reads = session.dependencies(name).unwrap_or_default();
                     view.reads.insert(name.to_owned(), reads);

@@ -60,14 +60,11 @@ pub fn resolve(profile: &Profile, section: Option<&str>) -> Result<Resolved, Rep
         }
         None => {
             resolved.order = session.parts()?;
-            for section in profile.sections() {
-                match session.section(section) {
-                    Ok(options) => {
-                        resolved.sections.insert(section.to_owned(), options);
-                    }
-                    Err(report) => {
-                        resolved.unresolved.insert(section.to_owned(), report);
-                    }
+            for (section, found) in session.all_sections() {
+                let section = section.to_owned();
+                match found {
+                    Ok(options) => drop(resolved.sections.insert(section, options)),
+                    Err(report) => drop(resolved.unresolved.insert(section, report)),
                 }
             }
         }

@@ -175,6 +175,21 @@ impl Syntax {
         without_leading_blank_lines(&dedent(trim_end(&value))).to_owned()
     }
 
+    /// The option that holds a line.
+    pub(crate) fn option_at(&self, line: usize) -> Option<&Written> {
+        match self.kinds.get(line)? {
+            LineKind::Option(option) | LineKind::Continuation(option) => self.options.get(*option),
+            _ => None,
+        }
+    }
+
+    /// The header above a line, or on it.
+    pub(crate) fn header_at(&self, line: usize) -> Option<usize> {
+        self.headers
+            .partition_point(|header| header.line <= line)
+            .checked_sub(1)
+    }
+
     /// The words of every `extends` of `[buildout]`, each with its line and columns.
     pub(crate) fn extends(&self) -> Vec<(usize, Range<usize>)> {
         let mut found = Vec::new();
@@ -328,6 +343,8 @@ mod tests {
         assert_eq!(option.end_line, 6);
         assert_eq!(syntax.value(option), "1\n2");
         assert_eq!(syntax.section_of(&syntax.options[1]), "b");
+        assert_eq!(syntax.header_at(6), Some(0));
+        assert_eq!(syntax.header_at(0), None);
     }
 
     #[test]

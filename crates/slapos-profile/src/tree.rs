@@ -81,6 +81,10 @@ impl Tree {
         }
     }
 
+    pub(crate) fn file(&self, location: &str) -> Option<&TreeFile> {
+        self.files.get(*self.by_location.get(location)?)
+    }
+
     /// Everything that is written about an option, in the order of effect.
     pub(crate) fn steps(&self, section: &str, option: &str) -> &[WrittenStep] {
         let steps = self
@@ -88,6 +92,12 @@ impl Tree {
             .get(section)
             .and_then(|section| section.get(option));
         steps.map_or(&[], Vec::as_slice)
+    }
+
+    /// Names of the options that files write in a section, in no order.
+    pub(crate) fn options(&self, section: &str) -> impl Iterator<Item = &str> {
+        let options = self.steps.get(section).into_iter();
+        options.flat_map(|options| options.keys().map(String::as_str))
     }
 
     /// Sections and options that files write, in no order.

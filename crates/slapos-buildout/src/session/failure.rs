@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use super::Session;
-use crate::limits::DIAGNOSTICS_MAX;
+use crate::limits::{CIRCLES_MAX, DIAGNOSTICS_MAX};
 use crate::{Kind, Report};
 
 /// What failed since the last question from outside.
@@ -16,6 +16,12 @@ pub(super) struct Failures {
     sections: RefCell<HashMap<String, Report>>,
     /// How many problems were found, told or not.
     found: Cell<usize>,
+    /// While many sections are asked for in a row, failures that do not depend on who asks are kept.
+    is_row: Cell<bool>,
+    /// Sections that failed in a row in a way that may depend on who asked.
+    passing: RefCell<Vec<String>>,
+    /// How many of them there were.
+    passed: Cell<usize>,
 }
 
 /// The problems of a step that goes on.
@@ -27,8 +33,28 @@ pub(super) struct Problems {
 impl Failures {
     /// Forgets what failed: a section is tried again when asked for again.
     pub(super) fn begin(&self) {
-        self.sections.borrow_mut().clear();
         self.found.set(0);
+        let mut sections = self.sections.borrow_mut();
+        if !self.is_row.get() {
+            sections.clear();
+            return;
+        }
+        for section in self.passing.borrow_mut().drain(..) {
+            sections.remove(&section);
+        }
+    }
+
+    /// Begins to keep failures from one question to the next.
+    pub(super) fn begin_row(&self) {
+        self.is_row.set(true);
+        self.passed.set(0);
+    }
+
+    /// Forgets them.
+    pub(super) fn end_row(&self) {
+        self.is_row.set(false);
+        self.passing.borrow_mut().clear();
+        self.sections.borrow_mut().clear();
     }
 
     pub(super) fn of(&self, section: &str) -> Option<Report> {
@@ -36,6 +62,13 @@ impl Failures {
     }
 
     pub(super) fn remember(&self, section: &str, report: &Report) {
+        // A circle looks different from each of its sections; all else fails alike whoever asks.
+        let depends = |kind: Kind| matches!(kind, Kind::CircularReference | Kind::TooLarge);
+        let is_passing = report.diagnostics().iter().any(|found| depends(found.kind));
+        if self.is_row.get() && is_passing && self.passed.get() < CIRCLES_MAX {
+            self.passed.set(self.passed.get() + 1);
+            self.passing.borrow_mut().push(section.to_owned());
+        }
         let mut sections = self.sections.borrow_mut();
         sections.insert(section.to_owned(), report.clone());
     }

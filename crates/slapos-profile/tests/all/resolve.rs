@@ -143,3 +143,36 @@ fn resolve_of_a_lattice_of_250_files_is_quick() {
         start.elapsed()
     );
 }
+
+#[test]
+fn resolve_of_a_long_chain_that_fails_is_quick() {
+    let mut text = "[buildout]\nparts =\n".to_owned();
+    for n in 0..3_000 {
+        text.push_str(&format!(
+            "[a{n}]\nx = ${{a{}:x}} ${{a{}:x}}\n",
+            n + 1,
+            n + 2
+        ));
+    }
+    let start = Instant::now();
+    let resolved = resolve(&load(&[("main.cfg", &text)]).unwrap(), None).unwrap();
+    assert_eq!(resolved.unresolved.len(), 3_000);
+    let report = &resolved.unresolved["a7"];
+    assert_eq!(report.kind(), Kind::MissingSection);
+    // It took minutes when each section tried all that it refers to again.
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn resolve_of_a_circle_judges_each_section_by_itself() {
+    // Whoever begins with b finds its value; whoever begins with a goes round.
+    let text = "[a]\nx = ${b:y}\n[b]\ny = 1\nz = ${a:x}\n[c]\nx = ${c:x}\n[d]\nx = ${c:x} ${e:x}\n";
+    let resolved = resolve(&load(&[("main.cfg", text)]).unwrap(), None).unwrap();
+    assert_eq!(resolved.sections["b"]["z"].as_text(), "1");
+    assert_eq!(resolved.unresolved["c"].kind(), Kind::CircularReference);
+    assert!(resolved.unresolved.contains_key("d"));
+}

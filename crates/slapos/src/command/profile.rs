@@ -6,13 +6,15 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::print;
 use clap::Subcommand;
 use slapos_buildout::{Machine, Profile, Report};
-use slapos_profile::{Disk, Question, host_machine, parse_python, report_json};
+use slapos_profile::{Disk, Freshness, Question, host_machine, parse_python, report_json};
+use std::path::PathBuf;
 
 mod annotate;
 mod diff;
 mod format;
 mod graph;
 mod lint;
+mod lsp;
 mod query;
 mod resolve;
 
@@ -25,6 +27,7 @@ Examples:
   slapos profile lint software.cfg               What is wrong or suspicious
   slapos profile diff old.cfg new.cfg            What changes in the result
   slapos profile fmt software.cfg                Write it well, in place
+  slapos profile lsp                             Serve an editor
 
 Every command takes assignments above all files, such as buildout:parts=nginx.
 
@@ -48,6 +51,7 @@ enum Action {
     Diff(diff::Args),
     #[command(name = "fmt")]
     Format(format::Args),
+    Lsp(lsp::Args),
 }
 
 /// What every command reads.
@@ -73,15 +77,25 @@ struct Above {
 /// For which machine, and above what.
 #[derive(Debug, clap::Args)]
 struct Target {
+    #[command(flatten)]
+    reading: Reading,
+    /// A file of defaults below the profile, such as ~/.buildout/default.cfg; none is read otherwise.
+    #[arg(long, value_name = "FILE")]
+    user_defaults: Option<String>,
+}
+
+/// How profiles are read.
+#[derive(Debug, clap::Args)]
+struct Reading {
     /// What `uname -m` says on the machine that section conditions ask about [default: this one's].
     #[arg(long, value_name = "NAME")]
     machine: Option<String>,
     /// The version of Python that section conditions ask about [default: 3.11.7].
     #[arg(long, value_name = "X.Y.Z")]
     python: Option<String>,
-    /// A file of defaults below the profile, such as ~/.buildout/default.cfg; none is read otherwise.
-    #[arg(long, value_name = "FILE")]
-    user_defaults: Option<String>,
+    /// Take profiles from the web from their copies only; otherwise their sites are asked first.
+    #[arg(long)]
+    offline: bool,
 }
 
 /// Runs it.
@@ -94,6 +108,7 @@ pub(crate) fn run(args: Args, json: bool) -> Outcome {
         Action::Lint(args) => lint::run(&args, json),
         Action::Diff(args) => diff::run(&args, json),
         Action::Format(args) => format::run(&args, json),
+        Action::Lsp(args) => lsp::run(&args),
     }
 }
 
@@ -107,9 +122,14 @@ impl Named {
     /// Loads the profile from the disk or the web; what is wrong with it is printed.
     fn load(&self, json: bool) -> Result<Profile, Failure> {
         let question = self.question()?;
-        question
-            .load(&Disk)
-            .map_err(|report| refused(&report, json))
+        let disk = self.disk();
+        let loaded = question.load(&disk);
+        tell_warnings(&disk);
+        loaded.map_err(|report| refused(&report, json))
+    }
+
+    fn disk(&self) -> Disk {
+        self.above.target.reading.disk()
     }
 }
 
@@ -117,7 +137,7 @@ impl Target {
     fn question(&self, file: &str, assignments: &[String]) -> Result<Question, Failure> {
         let folder = std::env::current_dir()
             .map_err(|error| Failure::new(format!("cannot tell the current folder: {error}")))?;
-        let question = Question::new(file, &folder, self.machine()?);
+        let question = Question::new(file, &folder, self.reading.machine()?);
         let question = question
             .with_assignments(assignments)
             .map_err(|error| Failure::usage(error.to_string()))?;
@@ -125,6 +145,16 @@ impl Target {
             Some(file) => question.with_user_defaults(file),
             None => question,
         })
+    }
+}
+
+impl Reading {
+    fn disk(&self) -> Disk {
+        let freshness = match self.offline {
+            true => Freshness::Offline,
+            false => Freshness::Newest,
+        };
+        Disk::new(copies(), freshness)
     }
 
     fn machine(&self) -> Result<Machine, Failure> {
@@ -143,6 +173,23 @@ impl Target {
         }
         Ok(machine)
     }
+}
+
+/// Where copies of profiles from the web are: the user's cache, as the XDG base directory specification has it.
+fn copies() -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = named("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
+    let cache = cache.or_else(|| Some(named("HOME")?.join(".cache")));
+    cache
+        .unwrap_or_else(std::env::temp_dir)
+        .join("slapos/profiles")
+}
+
+/// Says which copies stand in for sites that did not answer.
+fn tell_warnings(disk: &Disk) {
+    disk.take_warnings()
+        .iter()
+        .for_each(|warning| note(warning));
 }
 
 /// What is wrong with a profile: for people on standard error, with --json also as one object on standard output.

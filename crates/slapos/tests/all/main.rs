@@ -11,5 +11,6 @@ mod program;
 
 mod cli;
 mod life;
+mod profile;
 mod reference;
 mod up;

@@ -1,8 +1,8 @@
 //! `slapos profile annotate`: where each value comes from.
 
-use super::{Named, answer, refused};
+use super::{Named, answer, refused, tell_warnings};
 use crate::failure::Outcome;
-use slapos_profile::{Disk, annotate};
+use slapos_profile::annotate;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +26,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, json: bool) -> Outcome {
     let question = args.named.question()?;
-    let told = annotate::annotate(&question, &Disk, args.section.as_deref())
-        .map_err(|report| refused(&report, json))?;
+    let disk = args.named.disk();
+    let told = annotate::annotate(&question, &disk, args.section.as_deref());
+    tell_warnings(&disk);
+    let told = told.map_err(|report| refused(&report, json))?;
     answer(json, || told.to_json(), || told.to_text())
 }

@@ -1,10 +1,10 @@
 //! `slapos profile diff`: what changes in the result.
 
-use super::{Target, answer, refused};
+use super::{Target, answer, refused, tell_warnings};
 use crate::failure::{Exit, Failure, Outcome};
+use slapos_profile::Question;
 use slapos_profile::diff::{Side, difference};
 use slapos_profile::resolve::{Resolved, resolve};
-use slapos_profile::{Disk, Question};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,9 +55,10 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
 
 fn side(args: &Args, file: &str, json: bool) -> Result<(Question, Resolved), Failure> {
     let question = args.target.question(file, &args.assignments)?;
-    let profile = question
-        .load(&Disk)
-        .map_err(|report| refused(&report, json))?;
+    let disk = args.target.reading.disk();
+    let loaded = question.load(&disk);
+    tell_warnings(&disk);
+    let profile = loaded.map_err(|report| refused(&report, json))?;
     let resolved = resolve(&profile, None).map_err(|report| refused(&report, json))?;
     Ok((question, resolved))
 }

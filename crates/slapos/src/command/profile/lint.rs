@@ -1,8 +1,7 @@
 //! `slapos profile lint`: what is wrong or suspicious.
 
-use super::{Named, answer};
+use super::{Named, answer, tell_warnings};
 use crate::failure::{Exit, Outcome};
-use slapos_profile::Disk;
 use slapos_profile::lint::{Extent, counts, findings_json, findings_text, lint};
 
 const EXAMPLES: &str = "\
@@ -39,7 +38,9 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
     } else {
         Extent::Profile
     };
-    let findings = lint(&question, &Disk, extent);
+    let disk = args.named.disk();
+    let findings = lint(&question, &disk, extent);
+    tell_warnings(&disk);
     answer(
         json,
         || findings_json(&findings),

@@ -1,8 +1,8 @@
 //! `slapos profile query`: one value.
 
-use super::{Above, answer, refused};
+use super::{Above, answer, refused, tell_warnings};
 use crate::failure::{Failure, Outcome};
-use slapos_profile::{Disk, query};
+use slapos_profile::query;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +38,9 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         .above
         .target
         .question(&args.file, &args.above.assignments)?;
-    let found =
-        query::query(&question, &Disk, section, option).map_err(|report| refused(&report, json))?;
+    let disk = args.above.target.reading.disk();
+    let found = query::query(&question, &disk, section, option);
+    tell_warnings(&disk);
+    let found = found.map_err(|report| refused(&report, json))?;
     answer(json, || found.to_json(), || found.to_text())
 }

@@ -4,6 +4,9 @@ use super::{Named, answer, note, refused};
 use crate::failure::Outcome;
 use slapos_profile::resolve;
 
+/// Sections that cannot be resolved and are told of on standard error; --json has all.
+const NOTES_MAX: usize = 20;
+
 const EXAMPLES: &str = "\
 Examples:
   slapos profile resolve software.cfg
@@ -38,8 +41,11 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         false => resolve::resolve(&profile, section),
     };
     let resolved = resolved.map_err(|report| refused(&report, json))?;
-    for report in resolved.unresolved.values() {
+    for report in resolved.unresolved.values().take(NOTES_MAX) {
         note(&report.to_string());
+    }
+    if let Some(more) = resolved.unresolved.len().checked_sub(NOTES_MAX + 1) {
+        note(&format!("… and {} more sections", more + 1));
     }
     answer(json, || resolved.to_json(), || resolved.to_text())
 }

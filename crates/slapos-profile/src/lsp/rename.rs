@@ -1,0 +1,103 @@
+//! Rename of a section, over the document and the files it extends that are in the workspace.
+//!
+//! Nothing is renamed by halves: if a file outside of the workspace has the section too, the whole is refused.
+
+use std::collections::HashMap;
+
+use lsp_types::{
+    PrepareRenameResponse, RenameParams, TextDocumentPositionParams, TextEdit, WorkspaceEdit,
+};
+
+use super::Server;
+use super::place::{range, uri_of};
+use super::subject::{What, at, mentions_in};
+use crate::tree::TreeFile;
+
+/// Names that the language itself uses.
+const FIXED: [&str; 2] = ["buildout", "versions"];
+
+pub(super) fn prepare(
+    server: &mut Server,
+    params: TextDocumentPositionParams,
+) -> Option<PrepareRenameResponse> {
+    let analysis = server.analysis_of(&params.text_document.uri)?;
+    let subject = at(&analysis, params.position)?;
+    let What::Section(name) = subject.what else {
+        return None;
+    };
+    if FIXED.contains(&name.as_str()) || !analysis.sections().contains(name.as_str()) {
+        return None;
+    }
+    Some(PrepareRenameResponse::RangeWithPlaceholder {
+        range: range(analysis.syntax()?, subject.line, subject.bytes),
+        placeholder: name,
+    })
+}
+
+#[allow(clippy::mutable_key_type)]
+pub(super) fn answer(server: &mut Server, params: RenameParams) -> Result<WorkspaceEdit, String> {
+    let place = params.text_document_position;
+    let analysis = server
+        .analysis_of(&place.text_document.uri)
+        .ok_or("this document is no file")?;
+    let subject = at(&analysis, place.position).ok_or("there is no name of a section here")?;
+    let What::Section(old) = subject.what else {
+        return Err("only sections can be renamed".to_owned());
+    };
+    let new = params.new_name.trim();
+    check(&old, new)?;
+    if analysis.sections().contains(new) {
+        return Err(format!("there is a section `{new}` already"));
+    }
+    let mut changes = HashMap::new();
+    for file in &analysis.tree.files {
+        let edits = edits(file, &old, new);
+        if edits.is_empty() {
+            continue;
+        }
+        let is_here = file.location == analysis.location || server.is_in_workspace(&file.location);
+        if !is_here {
+            let location = &file.location;
+            return Err(format!(
+                "`{old}` is also in {location}, which is outside of the workspace"
+            ));
+        }
+        let uri = uri_of(&file.location).ok_or("a file has a name that editors cannot hold")?;
+        changes.insert(uri, edits);
+    }
+    Ok(WorkspaceEdit::new(changes))
+}
+
+fn check(old: &str, new: &str) -> Result<(), String> {
+    if FIXED.contains(&old) {
+        return Err(format!("`{old}` is a name of the language itself"));
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match !new.is_empty() && new.chars().all(is_name) {
+        true => Ok(()),
+        false => Err(format!(
+            "`{new}` cannot be referred to: a name has English letters, digits, `.`, `_` and `-`"
+        )),
+    }
+}
+
+fn edits(file: &TreeFile, old: &str, new: &str) -> Vec<TextEdit> {
+    let syntax = &file.syntax;
+    (0..syntax.lines.len())
+        .flat_map(|line| {
+            let named = mentions_in(syntax, line).into_iter();
+            let same = named.filter(|(name, _)| name == old);
+            same.map(move |(_, bytes)| TextEdit::new(range(syntax, line, bytes), new.to_owned()))
+        })
+        .collect()
+}
+
+impl Server {
+    fn is_in_workspace(&self, location: &str) -> bool {
+        self.roots.iter().any(|root| {
+            let root = root.strip_suffix('/').unwrap_or(root);
+            let inside = location.strip_prefix(root);
+            inside.is_some_and(|rest| rest.starts_with('/')) && !location.contains("/../")
+        })
+    }
+}
