@@ -35,6 +35,6 @@ pub use machine::Machine;
 pub use part::{PartOptions, RecipeError, Recipes};
 pub use profile::{Origin, Profile, Step};
 pub use report::{Diagnostic, Kind, Link, Report};
-pub use session::Session;
+pub use session::{Expanded, Session};
 pub use typed::{Integer, Typed, TypedError};
 pub use value::Value;

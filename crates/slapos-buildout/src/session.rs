@@ -38,6 +38,9 @@ pub struct Session<'p> {
     failures: failure::Failures,
 }
 
+/// The options of a section, or why it cannot be expanded.
+pub type Expanded = Result<BTreeMap<String, Value>, Report>;
+
 /// A section that is expanded, or on the way to it.
 #[derive(Debug)]
 struct Built {
@@ -110,7 +113,7 @@ impl<'p> Session<'p> {
     /// Every section, each as [`Session::section`] gives it, in order of name.
     ///
     /// One that failed is not tried again for each of those that refer to it, so this takes no longer than its answers do.
-    pub fn all_sections(&self) -> Vec<(&'p str, Result<BTreeMap<String, Value>, Report>)> {
+    pub fn all_sections(&self) -> Vec<(&'p str, Expanded)> {
         self.failures.begin_row();
         let names = self.profile.sections();
         let all = names.map(|name| (name, self.section(name))).collect();
