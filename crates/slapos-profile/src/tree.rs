@@ -226,25 +226,26 @@ fn index(files: &[TreeFile]) -> HashMap<String, HashMap<String, Vec<WrittenStep>
     all
 }
 
-/// What a file does, `=` before `+=` before `-=`; of two lines that begin the same way in a section only the last.
+/// What a file does, `=` before `+=` before `-=`; of lines that begin the same way in a section only the last, in the place of the first.
 fn own_steps(file: &TreeFile, number: usize) -> Vec<(usize, WrittenStep)> {
     let syntax = &file.syntax;
-    let mut last: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut places: HashMap<(&str, &str), (usize, usize)> = HashMap::new();
     for (index, written) in syntax.options.iter().enumerate() {
         if file.holds[written.header] {
             let key = &syntax.lines[written.line][written.key.clone()];
-            last.insert((syntax.section_of(written), key), index);
+            let place = places.entry((syntax.section_of(written), key));
+            place.or_insert((index, index)).1 = index;
         }
     }
-    let mut kept: Vec<usize> = last.into_values().collect();
-    kept.sort_unstable_by_key(|index| (syntax.options[*index].sign as u8, *index));
+    let mut kept: Vec<(usize, usize)> = places.into_values().collect();
+    kept.sort_unstable_by_key(|(first, last)| (syntax.options[*last].sign as u8, *first));
     let step = |option: usize| WrittenStep {
         file: number,
         option,
         sign: syntax.options[option].sign,
     };
     kept.into_iter()
-        .map(|option| (option, step(option)))
+        .map(|(_, option)| (option, step(option)))
         .collect()
 }
 

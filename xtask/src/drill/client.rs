@@ -17,11 +17,8 @@ pub(super) fn read_page(url: &str) -> Result<String, String> {
     let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = connect(address)?;
     let failed = |error: std::io::Error| format!("{url}: {error}");
-    write!(
-        stream,
-        "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )
-    .map_err(failed)?;
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).map_err(failed)?;
     let mut answer = String::new();
     stream
         .take(ANSWER_BYTES_MAX)
