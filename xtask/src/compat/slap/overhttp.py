@@ -7,6 +7,7 @@ of the same shape, filled from the server's own.
 
 SLAP_SERVER_CMD is the command, with {cfg} for the file. Arguments are names of tests.
 """
+import atexit
 import logging
 import os
 import re
@@ -52,9 +53,17 @@ def free_port():
     return s.getsockname()[1]
 
 
+def end(process):
+  if process.poll() is None:
+    process.terminate()
+    process.wait()
+
+
 def spawn(cfg, port):
   process = subprocess.Popen(
     shlex.split(CMD.format(cfg=cfg)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+  # A test that fails while it is set up is not torn down.
+  atexit.register(end, process)
   for _ in range(400):
     try:
       socket.create_connection(('127.0.0.1', port), 1).close()
