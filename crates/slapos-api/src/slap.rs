@@ -12,7 +12,7 @@ mod value;
 mod write;
 
 pub use instance_xml::{read_instance_xml, write_instance_xml};
-pub use python::{python_float, python_repr, python_text};
+pub use python::{python_repr, python_text};
 pub use read::read;
 pub use value::{Class, Value};
 pub use write::write;

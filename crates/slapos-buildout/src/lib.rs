@@ -23,7 +23,6 @@ mod reference;
 mod report;
 mod session;
 mod source;
-mod text;
 mod typed;
 mod value;
 

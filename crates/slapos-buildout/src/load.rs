@@ -6,7 +6,8 @@
 use crate::location::{base_of, join};
 use crate::merge::{Sections, outside};
 use crate::source::{Source, Span, too_large};
-use crate::{Machine, Override, Profile, Report, text};
+use crate::{Machine, Override, Profile, Report};
+use slapos_python::text;
 
 pub(crate) mod directories;
 mod files;

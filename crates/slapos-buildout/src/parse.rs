@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use crate::condition::World;
 use crate::source::{Source, Span, small};
-use crate::text::{dedent, is_space, lines, trim, trim_end, without_leading_blank_lines};
 use crate::{Kind, condition};
+use slapos_python::text::{dedent, is_space, lines, trim, trim_end, without_leading_blank_lines};
 
 mod advice;
 mod header;

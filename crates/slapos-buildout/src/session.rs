@@ -149,7 +149,7 @@ impl<'p> Session<'p> {
         });
         self.failures.begin();
         let mut problems = failure::Problems::default();
-        for part in crate::text::words(&listed) {
+        for part in slapos_python::text::words(&listed) {
             let frame = Frame::Listed { span };
             problems.take(self, self.within(frame, || self.get(part, "recipe")))?;
         }

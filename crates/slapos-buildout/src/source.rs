@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::text;
 use crate::{Diagnostic, Kind, Link};
+use slapos_python::text;
 
 /// One file that was read.
 #[derive(Debug, Clone)]

@@ -28,7 +28,7 @@ pub(crate) use key::Key;
 pub(crate) use operate::{
     binary, compare as compare_by, contains, floor_divide, item, negative, slice, union,
 };
-pub(crate) use repr::{float_text, quoted};
+pub(crate) use slapos_python::print::{float as float_text, quoted};
 
 /// A dictionary in the order of insertion; a set has no values.
 pub(crate) type Dict = IndexMap<Key, (Value, Value)>;

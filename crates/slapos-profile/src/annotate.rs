@@ -13,10 +13,10 @@ use slapos_buildout::{Fetch, FetchFailure, Origin, Profile, Report};
 use crate::Question;
 use crate::limits::{MACRO_DEPTH_MAX, STORY_STEPS_MAX};
 use crate::place::{origin_json, origin_text};
-use crate::python_text::trim;
 use crate::resolve::{no_section, push_option};
 use crate::syntax::Sign;
 use crate::tree::Tree;
+use slapos_python::text::trim;
 
 /// How an option came to its value.
 #[derive(Debug, Clone, Default)]

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use thiserror::Error;
 
-use crate::python_text::{dedent, trim, trim_end};
 use crate::syntax::{LineKind, Sign, Syntax, Written};
+use slapos_python::text::{dedent, trim, trim_end};
 
 /// Why a text is not formatted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

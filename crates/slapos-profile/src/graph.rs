@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Value as Json, json};
 use slapos_buildout::{Profile, Report, Session};
 
-use crate::python_text::trim;
 use crate::resolve::{NoRecipes, no_section};
+use slapos_python::text::trim;
 
 mod dot;
 mod layout;

@@ -16,7 +16,6 @@ mod limits;
 pub mod lint;
 pub mod lsp;
 mod place;
-mod python_text;
 pub mod query;
 mod question;
 #[cfg(test)]

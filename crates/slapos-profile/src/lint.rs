@@ -203,7 +203,7 @@ impl<'a> View<'a> {
         let list = self.profile.raw(section, "<").unwrap_or_default();
         let lines = list
             .split('\n')
-            .map(crate::python_text::trim)
+            .map(slapos_python::text::trim)
             .filter(|line| !line.is_empty());
         lines.map(str::to_owned).collect()
     }

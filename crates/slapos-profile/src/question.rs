@@ -8,9 +8,9 @@ use slapos_buildout::{
 use thiserror::Error;
 
 use crate::annotate::Nothing;
-use crate::python_text::words;
 use crate::texts::Texts;
 use crate::tree::Tree;
+use slapos_python::text::words;
 
 /// A profile as the command line names it. The same question over the same files has the same answer.
 #[derive(Debug, Clone)]

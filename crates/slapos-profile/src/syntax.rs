@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::python_text::{dedent, is_space, trim, trim_end, without_leading_blank_lines};
+use slapos_python::text::{dedent, is_space, lines, trim, trim_end, without_leading_blank_lines};
 
 /// A file, line by line.
 #[derive(Debug, Default)]
@@ -242,23 +242,6 @@ pub(crate) fn references(line: &str) -> Vec<Range<usize>> {
         }
     }
     found
-}
-
-/// `\n`, `\r\n` and a lone `\r` each end a line, as in a file that Python reads as text.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
-        let line = &rest[..end];
-        let after = &rest[end..];
-        rest = after
-            .strip_prefix("\r\n")
-            .unwrap_or_else(|| after.get(1..).unwrap_or(""));
-        Some(line)
-    })
 }
 
 fn read_header(line: &str, number: usize) -> Option<Header> {

@@ -1,6 +1,7 @@
 //! Writing a value: pure ASCII, no white space, texts escaped twice as the original does.
 
-use super::{Class, SlapError, Value, python_float, python_repr};
+use super::{Class, SlapError, Value, python_repr};
+use slapos_python::print::float;
 use std::fmt::Write;
 
 /// The document of a value.
@@ -32,7 +33,7 @@ impl Writer {
             // The original's bound is 1e24, exclusive.
             Value::Int(digits) if is_small(digits) => self.leaf("int", digits),
             Value::Int(digits) => self.leaf("long", digits),
-            Value::Float(number) => self.leaf("float", &python_float(*number)),
+            Value::Float(number) => self.leaf("float", &float(*number)),
             Value::Text(text) => return self.text(text),
             Value::Tuple(items) => return self.items("tuple", None, items),
             Value::List(items) => {

@@ -223,7 +223,9 @@ pub(super) fn method(text: &str, name: &str, arguments: &[Typed]) -> Result<Type
             Ok(Typed::Str(line.to_owned()))
         }
         ("open.readlines", []) => all(text.split_inclusive('\n').map(str::to_owned).collect()),
-        ("split", []) => all(crate::text::words(text).map(str::to_owned).collect()),
+        ("split", []) => all(slapos_python::text::words(text)
+            .map(str::to_owned)
+            .collect()),
         ("split", [Typed::Str(by)]) if !by.is_empty() => {
             all(text.split(by.as_str()).map(str::to_owned).collect())
         }
@@ -241,7 +243,7 @@ pub(super) fn method(text: &str, name: &str, arguments: &[Typed]) -> Result<Type
         ("endswith", [end]) => Ok(Typed::Bool(any_text(end, |s| text.ends_with(s)))),
         ("lower", []) => Ok(Typed::Str(text.to_lowercase())),
         ("upper", []) => Ok(Typed::Str(text.to_uppercase())),
-        ("strip", []) => Ok(Typed::Str(crate::text::trim(text).to_owned())),
+        ("strip", []) => Ok(Typed::Str(slapos_python::text::trim(text).to_owned())),
         ("isdigit", []) => {
             let is_number = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
             Ok(Typed::Bool(is_number))

@@ -13,7 +13,8 @@ use crate::location::{base_of, join, normalised};
 use crate::merge::{Layer, Merger, Section, Sections};
 use crate::parse::{ParsedFile, parse};
 use crate::source::{Files, Source, Span, Token, too_large};
-use crate::{Diagnostic, Kind, Link, Machine, text};
+use crate::{Diagnostic, Kind, Link, Machine};
+use slapos_python::text;
 
 /// What makes a profile know its own folder.
 const BASE_OPTION: &str = "_profile_base_location_";

@@ -1,6 +1,6 @@
 //! What to say about a line that is nothing the language knows.
 
-use crate::text::{is_space, trim};
+use slapos_python::text::{is_space, trim};
 
 /// What is wrong and what to do, guessed from the look of the line.
 pub(super) fn for_line(line: &str) -> (String, String) {

@@ -1,6 +1,6 @@
 //! Section headers: `[name]`, `[name : condition]`, with a comment behind.
 
-use crate::text::{is_space, trim_end};
+use slapos_python::text::{is_space, trim_end};
 
 /// A header line, read.
 #[derive(Debug, PartialEq, Eq)]

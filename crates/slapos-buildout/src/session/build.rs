@@ -89,7 +89,7 @@ impl Session<'_> {
             .map(crate::Value::into_text)
             .unwrap_or_default();
         self.within(Frame::option(name, OPTION, list), || {
-            crate::text::words(&names).try_for_each(|other| self.build(other))
+            slapos_python::text::words(&names).try_for_each(|other| self.build(other))
         })
     }
 

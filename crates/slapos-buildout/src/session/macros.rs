@@ -6,7 +6,8 @@ use super::Session;
 use crate::limits::{MACRO_DEPTH_MAX, STACK_RED_ZONE, STACK_SEGMENT};
 use crate::merge::{Change, Operation, Operations, Section};
 use crate::source::{Token, too_large};
-use crate::{Diagnostic, Kind, Report, text};
+use crate::{Diagnostic, Kind, Report};
+use slapos_python::text;
 
 impl Session<'_> {
     /// The section with its macros; every option of the result begins with a `Set`. None if there is no such section.

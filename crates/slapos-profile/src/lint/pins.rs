@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{Findings, Rule, View};
-use crate::python_text::words;
+use slapos_python::text::words;
 
 /// Recipes that download `url`.
 const DOWNLOADS: [&str; 5] = [

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Findings, Rule, View};
-use crate::python_text::is_space;
+use slapos_python::text::is_space;
 
 /// Sections that are used without being named.
 const ALWAYS_USED: [&str; 3] = ["buildout", "versions", "networkcache"];

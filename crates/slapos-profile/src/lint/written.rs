@@ -112,7 +112,7 @@ fn looks_like_command(name: &str) -> bool {
 fn text_behind_markers(file: &TreeFile, findings: &mut Findings<'_>) {
     let syntax = &file.syntax;
     for written in &syntax.options {
-        let first = crate::python_text::trim(&syntax.lines[written.line][written.value..]);
+        let first = slapos_python::text::trim(&syntax.lines[written.line][written.value..]);
         let has_more = (written.line + 1..=written.end_line)
             .any(|line| matches!(syntax.kinds[line], LineKind::Continuation(_)));
         if first.starts_with("!py") && has_more {

@@ -9,10 +9,10 @@ use slapos_buildout::{Fetch, Machine, Profile, Report, base_of};
 use crate::Question;
 use crate::annotate::Stories;
 use crate::limits::MACRO_DEPTH_MAX;
-use crate::python_text::trim;
 use crate::syntax::Syntax;
 use crate::texts::Texts;
 use crate::tree::Tree;
+use slapos_python::text::trim;
 
 /// A document with everything it extends.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use super::Server;
 use super::analysis::Analysis;
 use super::place::byte_at;
 use crate::limits::COMPLETIONS_MAX;
-use crate::python_text::is_space;
 use crate::syntax::{LineKind, Syntax};
+use slapos_python::text::is_space;
 
 pub(super) fn answer(server: &mut Server, params: CompletionParams) -> Option<CompletionResponse> {
     let place = params.text_document_position;

@@ -7,8 +7,8 @@ use lsp_types::{Diagnostic, DiagnosticSeverity, NumberOrString, PublishDiagnosti
 use super::analysis::Analysis;
 use super::place::{byte_of_column, lines, range, uri_of};
 use crate::lint::{Extent, Finding, Level, lint_loaded};
-use crate::python_text::trim_end;
 use crate::syntax::{Syntax, references};
+use slapos_python::text::trim_end;
 
 /// Adds the problems of a document, under its URI.
 pub(super) fn of(analysis: &Analysis, all: &mut BTreeMap<String, PublishDiagnosticsParams>) {

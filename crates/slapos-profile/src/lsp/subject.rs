@@ -7,8 +7,8 @@ use slapos_buildout::{base_of, join};
 
 use super::analysis::Analysis;
 use super::place::byte_at;
-use crate::python_text::is_space;
 use crate::syntax::{LineKind, Syntax, Written, references, words};
+use slapos_python::text::is_space;
 
 /// A subject with the bytes of its line that name it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,27 +3,30 @@
 //! The language was defined by Python's functions; these differ from Rust's in a few characters.
 
 /// Whether Python's `str.isspace` and `\s` say so.
-pub(crate) fn is_space(c: char) -> bool {
+#[must_use]
+pub fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
 /// `str.strip()`
-pub(crate) fn trim(text: &str) -> &str {
+#[must_use]
+pub fn trim(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
 /// `str.rstrip()`
-pub(crate) fn trim_end(text: &str) -> &str {
+#[must_use]
+pub fn trim_end(text: &str) -> &str {
     text.trim_end_matches(is_space)
 }
 
 /// `str.split()`
-pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(is_space).filter(|word| !word.is_empty())
 }
 
 /// Lines without their ends; `\n`, `\r\n` and a lone `\r` each end one, as in a file that Python reads as text.
-pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -40,7 +43,8 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `textwrap.dedent`: cuts the indentation that all lines share; lines of spaces and tabs become empty.
-pub(crate) fn dedent(text: &str) -> String {
+#[must_use]
+pub fn dedent(text: &str) -> String {
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let is_blank = |line: &str| indent(line) == line.len();
     let mut margin: Option<&str> = None;
@@ -66,7 +70,8 @@ fn common_prefix<'a>(one: &'a str, other: &str) -> &'a str {
 }
 
 /// Cuts the lines in front that hold nothing but space.
-pub(crate) fn without_leading_blank_lines(text: &str) -> &str {
+#[must_use]
+pub fn without_leading_blank_lines(text: &str) -> &str {
     let blank = text.len() - text.trim_start_matches(is_space).len();
     text[..blank]
         .rfind('\n')
