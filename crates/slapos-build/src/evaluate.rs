@@ -1,13 +1,11 @@
 //! From a profile's location to everything that is wanted: load, evaluate, construct.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use slapos_buildout::{Fetch, FetchFailure, LoadOptions, Override, Report, Session, load};
-use slapos_cache::{Cache, Source, Store, UrlOrigin};
+use slapos_buildout::{LoadOptions, Override, Report, Session, load};
+use slapos_cache::{Disk, Freshness, host_machine};
 
 use crate::BuildError;
-use crate::file;
 use crate::original::{self, Sections};
 use crate::recipe::{Constructed, RecipeBook, World};
 
@@ -18,6 +16,8 @@ pub(crate) struct Wanted {
     pub(crate) parts: BTreeMap<String, Constructed>,
     /// Of each part, the parts that are installed before it.
     pub(crate) before: BTreeMap<String, Vec<String>>,
+    /// What a person should know of how the profile was had.
+    pub(crate) warnings: Vec<String>,
     /// Parts that the original installed just as they are wanted.
     pub(crate) taken_over: Vec<String>,
 }
@@ -31,9 +31,13 @@ pub(crate) fn evaluate(
 ) -> Result<Wanted, BuildError> {
     let options = LoadOptions {
         overrides,
+        machine: host_machine(),
         ..LoadOptions::default()
     };
-    let profile = load(entry, &Files, &options)?;
+    // A profile on the web may change, so its site is asked; when that fails, the copy of before serves.
+    let copies = world.directory.join(".slapos").join("profiles");
+    let disk = Disk::new(copies, Freshness::Newest);
+    let profile = load(entry, &disk, &options)?;
     let book = RecipeBook::new(world);
     let session = Session::new(&profile, &book)?;
     let order = session.parts()?;
@@ -48,6 +52,7 @@ pub(crate) fn evaluate(
     };
     drop(session);
     Ok(Wanted {
+        warnings: disk.take_warnings(),
         order,
         parts: book.into_parts(),
         before,
@@ -75,39 +80,4 @@ fn parts_behind(
         }
     }
     Ok(found)
-}
-
-/// Profiles from files and from the web.
-struct Files;
-
-impl Fetch for Files {
-    fn fetch(&self, location: &str) -> Result<String, FetchFailure> {
-        if location.contains("://") && !location.starts_with("file://") {
-            return fetch_url(location);
-        }
-        let path = location.strip_prefix("file://").unwrap_or(location);
-        match file::read_text(Path::new(path)) {
-            Ok(text) => Ok(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(FetchFailure::NotFound)
-            }
-            Err(error) => Err(FetchFailure::Failed(error.to_string())),
-        }
-    }
-}
-
-/// A profile changes where it is, so it is fetched each time and its copy is not kept.
-fn fetch_url(url: &str) -> Result<String, FetchFailure> {
-    let failed = |error: &dyn std::fmt::Display| FetchFailure::Failed(error.to_string());
-    let folder = tempfile::tempdir().map_err(|e| failed(&e))?;
-    let cache = Cache::new(Store::new(folder.path())).with(UrlOrigin::default());
-    let source = Source {
-        unpinned: true,
-        ..Source::new(url, [])
-    };
-    match cache.ensure(&source) {
-        Ok(found) => file::read_text(&found.path).map_err(|e| failed(&e)),
-        Err(error) if error.to_string().contains("404") => Err(FetchFailure::NotFound),
-        Err(error) => Err(failed(&error)),
-    }
 }

@@ -84,6 +84,9 @@ pub struct SoftwareOutcome {
     pub removed: Vec<String>,
     /// Sources without a hash, as `part: url`.
     pub unpinned: Vec<String>,
+    /// Profiles whose site did not answer, so that a copy of before was used; a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Wall time of this run.
     pub elapsed_ms: u64,
 }
@@ -140,6 +143,7 @@ pub fn build_software(
         kept: done.kept,
         removed: done.removed,
         unpinned: done.unpinned,
+        warnings: wanted.warnings,
         elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
 }

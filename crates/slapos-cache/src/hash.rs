@@ -77,6 +77,20 @@ impl fmt::Display for HashKind {
 }
 
 impl Hash {
+    /// The hash of this kind that these bytes have.
+    #[must_use]
+    pub fn of(kind: HashKind, bytes: &[u8]) -> Hash {
+        let mut digests = Digests::default();
+        digests.update(bytes);
+        let [md5, sha1, sha256, sha512] = digests.finish();
+        match kind {
+            HashKind::Md5 => md5,
+            HashKind::Sha1 => sha1,
+            HashKind::Sha256 => sha256,
+            HashKind::Sha512 => sha512,
+        }
+    }
+
     /// Reads the hex digits of a hash of this kind; capital letters are taken.
     pub fn new(kind: HashKind, text: &str) -> Result<Hash, HashError> {
         let hex = text.trim().to_ascii_lowercase();

@@ -3,7 +3,8 @@
 //! Start with [`Cache::ensure`]: it gives a file whose bytes have every hash that the [`Source`] names, from
 //! the [`Store`], else from each [`Origin`] in turn. No byte is offered before its hash was checked.
 //!
-//! [`ProfileFetcher`] gives the text of a profile on the web, from its site or from a copy.
+//! [`Disk`] gives the texts of profiles: from files, and with [`ProfileFetcher`] from their site on the
+//! web or a copy; it and [`host_machine`] say what conditions may know of this machine.
 //!
 //! Never in here: what profiles say, partitions, unpacking, what a source is used for.
 
@@ -22,7 +23,7 @@ pub use cache::{Cache, EnsureError, Found};
 pub use debian::DebianOrigin;
 pub use hash::{Digests, Hash, HashError, HashKind};
 pub use origin::{Fetched, Origin, OriginMiss};
-pub use profile::{FetchedProfile, Freshness, ProfileFetcher, ProfileMiss};
+pub use profile::{Disk, FetchedProfile, Freshness, ProfileFetcher, ProfileMiss, host_machine};
 pub use sink::{Sink, Watch};
 pub use source::Source;
 pub use store::Store;

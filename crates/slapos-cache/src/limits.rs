@@ -22,6 +22,8 @@ pub(crate) const REDIRECTS_MAX: usize = 5;
 
 /// One profile; the language itself takes no larger file.
 pub(crate) const PROFILE_BYTES_MAX: usize = 4 << 20;
+/// A file that a condition opens, such as /proc/cpuinfo of a large machine.
+pub(crate) const OPENED_BYTES_MAX: u64 = 4 << 20;
 /// One profile in all: it is a few kilobytes, and somebody waits for it.
 pub(crate) const PROFILE_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -2,7 +2,13 @@
 //!
 //! Start with [`ProfileFetcher::fetch`]. Copies lie under the MD5 of their URL, the name that buildout's
 //! `extends-cache` gives them, so a folder of the original can be used as it is. A hash behind `#` is checked on
-//! what came and on every copy. Never in here: what a profile says, and sources, which are the other modules' matter.
+//! what came and on every copy. [`Disk`] reads paths as well and answers conditions. Never in here: what a profile says, and sources, which are the other modules' matter.
+
+mod disk;
+mod host;
+
+pub use disk::Disk;
+pub use host::host_machine;
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -13,7 +19,7 @@ use reqwest::blocking::{Client, Response};
 use reqwest::redirect::{Attempt, Policy};
 use thiserror::Error;
 
-use crate::hash::{Digests, Hash, HashKind};
+use crate::hash::{Hash, HashKind};
 use crate::limits;
 
 /// Fetches profiles over http and https.
@@ -80,7 +86,7 @@ pub enum ProfileMiss {
     #[error("{0}")]
     Failed(String),
     /// The folder of copies failed.
-    #[error("keeping a copy in {folder} failed: {error}", folder = .0.display(), error = .1)]
+    #[error("the copies in {folder} failed: {error}", folder = .0.display(), error = .1)]
     Folder(PathBuf, #[source] io::Error),
 }
 
@@ -105,7 +111,7 @@ impl ProfileFetcher {
     /// A copy with the hash asked for serves without asking the site: it cannot have changed.
     pub fn fetch(&self, url: &str) -> Result<FetchedProfile, ProfileMiss> {
         let (address, wanted) = split_fragment(url)?;
-        let copy = self.copy(address, wanted.as_ref());
+        let copy = self.copy(address, wanted.as_ref())?;
         let is_enough = wanted.is_some() || self.freshness != Freshness::Newest;
         if let Some(text) = copy.as_ref().filter(|_| is_enough) {
             return Ok(FetchedProfile {
@@ -117,9 +123,11 @@ impl ProfileFetcher {
             return Err(ProfileMiss::NoCopy);
         }
         match (self.ask(address, wanted.as_ref()), copy) {
-            (Ok(text), _) => {
-                self.keep(address, &text)
-                    .map_err(|error| ProfileMiss::Folder(self.folder.clone(), error))?;
+            (Ok(text), copy) => {
+                if copy.as_ref() != Some(&text) {
+                    self.keep(address, &text)
+                        .map_err(|error| ProfileMiss::Folder(self.folder.clone(), error))?;
+                }
                 Ok(FetchedProfile {
                     text,
                     warning: None,
@@ -127,24 +135,29 @@ impl ProfileFetcher {
             }
             (Err(miss), Some(text)) => Ok(FetchedProfile {
                 text,
-                warning: Some(format!("{address}: {miss}; the copy of before is used")),
+                warning: Some(format!(
+                    "{}: {miss}; the copy of before is used",
+                    crate::url_origin::without_secrets(address)
+                )),
             }),
             (Err(miss), None) => Err(miss),
         }
     }
 
     fn place(&self, address: &str) -> PathBuf {
-        let mut digests = Digests::default();
-        digests.update(address.as_bytes());
-        let [md5, ..] = digests.finish();
-        self.folder.join(md5.hex())
+        self.folder
+            .join(Hash::of(HashKind::Md5, address.as_bytes()).hex())
     }
 
     /// None also for a copy that is damaged or of another hash; it is then fetched as if it were not there.
-    fn copy(&self, address: &str, wanted: Option<&Hash>) -> Option<String> {
-        let file = fs::File::open(self.place(address)).ok()?;
-        let bytes = read_bounded(file, None).ok()?;
-        judged(bytes, wanted).ok()
+    fn copy(&self, address: &str, wanted: Option<&Hash>) -> Result<Option<String>, ProfileMiss> {
+        let file = match fs::File::open(self.place(address)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ProfileMiss::Folder(self.folder.clone(), error)),
+        };
+        let bytes = read_bounded(file, None)?;
+        Ok(judged(bytes, wanted).ok())
     }
 
     fn keep(&self, address: &str, text: &str) -> io::Result<()> {
@@ -159,7 +172,9 @@ impl ProfileFetcher {
 
     fn ask(&self, address: &str, wanted: Option<&Hash>) -> Result<String, ProfileMiss> {
         let deadline = Instant::now() + self.patience;
-        let failed = |error: reqwest::Error| ProfileMiss::Failed(chain(&error.without_url()));
+        let failed = |error: reqwest::Error| {
+            ProfileMiss::Failed(crate::url_origin::chain(&error.without_url()))
+        };
         let answer = client(self.patience)
             .and_then(|client| client.get(address).send())
             .map_err(failed)?;
@@ -200,13 +215,8 @@ fn split_fragment(url: &str) -> Result<(&str, Option<Hash>), ProfileMiss> {
 
 fn judged(bytes: Vec<u8>, wanted: Option<&Hash>) -> Result<String, ProfileMiss> {
     if let Some(wanted) = wanted {
-        let mut digests = Digests::default();
-        digests.update(&bytes);
-        let found = digests
-            .finish()
-            .into_iter()
-            .find(|h| h.kind() == wanted.kind());
-        if let Some(found) = found.filter(|found| found != wanted) {
+        let found = Hash::of(wanted.kind(), &bytes);
+        if found != *wanted {
             let wanted = wanted.clone();
             return Err(ProfileMiss::WrongHash { wanted, found });
         }
@@ -295,17 +305,6 @@ fn title(page: &[u8]) -> String {
             format!(" (\"{title}\")")
         }
     }
-}
-
-/// An error with its causes: the outermost says only "error sending request".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

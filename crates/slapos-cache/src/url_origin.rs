@@ -148,7 +148,7 @@ fn copy(mut from: impl Read, sink: &mut Sink<'_>, deadline: Instant) -> io::Resu
 }
 
 /// User and password of a URL are not for messages.
-fn without_secrets(url: &str) -> String {
+pub(crate) fn without_secrets(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
@@ -158,7 +158,7 @@ fn without_secrets(url: &str) -> String {
 }
 
 /// An error with its causes: the outermost says only "error sending request".
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

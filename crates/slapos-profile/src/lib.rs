@@ -8,10 +8,8 @@
 
 pub mod annotate;
 pub mod diff;
-mod disk;
 pub mod format;
 pub mod graph;
-mod host;
 mod limits;
 pub mod lint;
 pub mod lsp;
@@ -25,8 +23,6 @@ mod syntax;
 mod texts;
 mod tree;
 
-pub use disk::Disk;
-pub use host::host_machine;
 pub use place::report_json;
 pub use question::{Question, QuestionError, absolute, parse_python};
-pub use slapos_cache::Freshness;
+pub use slapos_cache::{Disk, Freshness, host_machine};

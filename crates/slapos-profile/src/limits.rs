@@ -1,7 +1,5 @@
 //! Every bound of this crate, with its reason.
 
-/// A file that a condition opens, such as /proc/cpuinfo of a large machine.
-pub(crate) const OPENED_BYTES_MAX: u64 = 4 << 20;
 /// Files inside files that are looked at as written; what the language allows.
 pub(crate) const TREE_DEPTH_MAX: usize = 1_000;
 /// Files that are looked at as written; what the language allows.

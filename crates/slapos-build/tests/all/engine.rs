@@ -322,3 +322,46 @@ fn build_in_a_folder_where_another_builds_is_refused() {
     assert!(text.contains("another process is installing"), "{text}");
     assert_eq!(world.build().unwrap().kept, ["a"]);
 }
+
+#[test]
+fn build_sees_this_machine_and_its_disk_in_conditions() {
+    let mut world = world();
+    let dir = world.at("").display().to_string();
+    world.software(&format!(
+        "[buildout]\nparts = a\n[a:os.path.isdir(\"{dir}\")]\nmade = by the disk\n\
+         [a:os.path.isdir(\"{dir}none\")]\nmade = by nothing\n{}",
+        part(&world, "a", "environment =\n  MADE=${:made}")
+    ));
+    assert_eq!(world.build().unwrap().installed, ["a"]);
+}
+
+#[test]
+fn build_goes_on_from_a_copy_when_the_site_of_a_profile_is_gone() {
+    let mut world = world();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/base.cfg", listener.local_addr().unwrap());
+    let base = part(&world, "a", "");
+    let site = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0);
+        let length = base.len();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{base}"
+        )
+        .unwrap();
+    });
+    world.software(&format!("[buildout]\nextends = {url}\nparts = a\n"));
+    let first = world.build().unwrap();
+    assert_eq!((first.installed.len(), first.warnings.len()), (1, 0));
+    site.join().unwrap();
+    let before = snapshot(&world.at(""));
+    let again = world.build().unwrap();
+    assert_eq!(again.kept, ["a"]);
+    assert!(
+        again.warnings[0].contains("the copy of before"),
+        "{again:?}"
+    );
+    assert_eq!(snapshot(&world.at("")), before);
+}

@@ -101,8 +101,16 @@ fn build(job: &SoftwareJob, output: &mut dyn Write) -> JobOutcome {
             JobOutcome::Failed(super::bounded(&message))
         }
         // The mark is the last file of a release: without it the release is not there.
-        Ok(_) => match mark_complete(job) {
+        Ok(outcome) => match mark_complete(job) {
             Ok(()) => {
+                for source in &outcome.unpinned {
+                    log.say(&format!(
+                        "warning: no hash says what this source is: {source}"
+                    ));
+                }
+                for warning in &outcome.warnings {
+                    log.say(&format!("warning: {warning}"));
+                }
                 log.say("complete");
                 JobOutcome::Built
             }

@@ -3,12 +3,14 @@
 //! Files are read as they are now. Texts from the web leave a copy, which serves when the site does not.
 
 use std::cell::RefCell;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 use slapos_buildout::{Fetch, FetchFailure, Probe};
-use slapos_cache::{Freshness, ProfileFetcher, ProfileMiss};
+
+use super::{Freshness, ProfileFetcher, ProfileMiss};
+use crate::limits;
 
 /// Reads paths from the disk and URLs over HTTP or HTTPS.
 #[derive(Debug)]
@@ -66,11 +68,10 @@ impl Fetch for Disk {
 
     fn open(&self, path: &str) -> Option<String> {
         // Files of /proc say that they have no length, so what is read is bounded instead.
-        use std::io::Read;
         let mut text = String::new();
         let file = fs_err::File::open(path).ok()?;
         let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        let mut bounded = file.take(crate::limits::OPENED_BYTES_MAX);
+        let mut bounded = file.take(limits::OPENED_BYTES_MAX);
         (is_file && bounded.read_to_string(&mut text).is_ok()).then_some(text)
     }
 }
@@ -85,7 +86,12 @@ fn read(path: &str) -> Result<String, FetchFailure> {
         // A pipe would be waited for.
         return Err(FetchFailure::Failed("it is not a regular file".to_owned()));
     }
-    text(fs_err::read(Path::new(path)).map_err(failed)?)
+    // The language says what is too long; a byte more than it takes is enough for that.
+    let bound = u64::try_from(limits::PROFILE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
+    let mut bytes = Vec::new();
+    let file = fs_err::File::open(path).map_err(failed)?;
+    file.take(bound).read_to_end(&mut bytes).map_err(failed)?;
+    text(bytes)
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, FetchFailure> {
