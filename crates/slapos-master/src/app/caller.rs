@@ -194,7 +194,7 @@ impl Caller {
             }
             Self::Node { id, .. } => row.node_id.as_deref() == Some(id),
             Self::Instance { id, root_id, .. } => {
-                *id == row.id || *root_id == row.root_id && act != Act::Run
+                *id == row.id || *root_id == row.root_id && matches!(act, Act::Read | Act::Bang)
             }
         };
         if is_own { Ok(()) } else { Err(missing()) }

@@ -388,7 +388,8 @@ pub fn set_destroyed(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError> {
     let now = tx.now();
     tx.execute(
         "UPDATE instance SET destroyed_at = $1, requested_state = 'destroyed',
-             reported_state = 'destroyed', partition_id = NULL, green_at = NULL WHERE id = $2",
+             reported_state = 'destroyed', partition_id = NULL, host_id = NULL,
+             green_at = NULL WHERE id = $2",
         params![now, id],
     )
     .map(drop)

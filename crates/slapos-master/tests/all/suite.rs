@@ -78,6 +78,7 @@ suite!(
     catalog_has_versions,
     shares_find_lose_and_find_a_host,
     share_destroyed_leaves_its_host,
+    share_is_as_asked_once_its_host_says_so,
     children_share_names_and_end_before_their_root,
     child_published_is_news_for_who_asked_last,
     certificates_are_of_the_living,
@@ -896,6 +897,52 @@ fn shares_find_lose_and_find_a_host(world: &World) {
     assert_eq!(world.find("site").unwrap().state, "waiting");
     let next = world.request(redis("next")).unwrap();
     assert_eq!(shares(&next.id), 1);
+}
+
+/// The host of that name publishes for the share of that name.
+fn publish_share(world: &World, host: &str, share: &str, url: &str) {
+    let (host, share, url) = (host.to_owned(), share.to_owned(), url.to_owned());
+    let kept: Result<bool, AppError> = world.write(move |tx| {
+        let (host, share) = (root(tx, &host), root(tx, &share));
+        let connection = map(json!({"url": url}));
+        tree::publish(tx, &Caller::of_instance(&host), &share, &connection)
+    });
+    kept.unwrap();
+}
+
+fn share_is_as_asked_once_its_host_says_so(world: &World) {
+    world.add_node("local", 1);
+    world.request(redis("host")).unwrap();
+    world.request(shared("site")).unwrap();
+    publish_share(world, "host", "site", "http://a/");
+    assert_eq!(world.find("site").unwrap().state, "started");
+    // Another parameter; what the host then publishes is the same.
+    let changed = InstanceRequest {
+        parameters: Some(map(json!({"maxmemory": "8mb"}))),
+        ..shared("site")
+    };
+    assert_ne!(world.request(changed).unwrap().state, "started");
+    publish_share(world, "host", "site", "http://a/");
+    assert_eq!(world.find("site").unwrap().state, "started");
+    // Stopped: its host no longer hears of it.
+    let told = || {
+        world.as_node("local", node::desired).unwrap().instances[0]
+            .shared
+            .len()
+    };
+    let asked = |state: &str| InstanceRequest {
+        state: Some(state.to_owned()),
+        ..shared("site")
+    };
+    assert_eq!(told(), 1);
+    assert_eq!(world.request(asked("stopped")).unwrap().state, "stopped");
+    assert_eq!(told(), 0);
+    publish_share(world, "host", "site", "http://late/");
+    assert_eq!(world.find("site").unwrap().state, "stopped");
+    assert_ne!(world.request(asked("started")).unwrap().state, "started");
+    assert_eq!(told(), 1);
+    publish_share(world, "host", "site", "http://late/");
+    assert_eq!(world.find("site").unwrap().state, "started");
 }
 
 fn share_destroyed_leaves_its_host(world: &World) {

@@ -1,7 +1,7 @@
 //! Rows as the four objects of the old wire.
 
 use super::Dialect;
-use super::instance::{Network, Shown, flat, networks, seconds, status_text};
+use super::instance::{Network, Shown, flat, networks, of_json, seconds, status_text};
 use crate::app::view;
 use crate::store::instance::InstanceRow;
 use crate::store::node::{NodeRow, PartitionRow};
@@ -205,7 +205,10 @@ pub(super) fn software_instance(dialect: &Dialect, shown: &Shown) -> Value {
         ("slap_software_type", Value::text(&seat.software_type)),
     ];
     if *dialect == Dialect::Master {
-        let shares = shown.shares.iter().map(|share| shared(dialect, share));
+        // A share that is to stop is one that its host hears no more of.
+        let shares = shown.shares.iter();
+        let shares = shares.filter(|(share, _)| share.requested_state == "started");
+        let shares = shares.map(|share| shared(dialect, share));
         state.extend([
             ("_filter_dict", filter(row)),
             ("instance_title", Value::text(&row.name)),
@@ -227,7 +230,7 @@ fn filter(row: &InstanceRow) -> Value {
         };
         let text = match value {
             Json::String(text) => text,
-            other => python_text(&Value::text(other.to_string())),
+            other => python_text(&of_json(&other)),
         };
         (key, Value::Text(text))
     });

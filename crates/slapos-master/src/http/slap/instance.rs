@@ -102,17 +102,31 @@ impl Shown {
     }
 }
 
-/// Parameters as texts, the only form of the old wire. What holds anything else travels whole, as
-/// one JSON text under `_`, so that no digit of it is lost.
+/// Parameters as texts, the only form of the old wire. What holds anything else, or a character that
+/// no XML can hold, travels whole, as one JSON text under `_`, so that nothing of it is lost.
 pub(in crate::http) fn flat(text: &str) -> BTreeMap<String, String> {
     let map = view::object(text);
-    if map.values().all(Json::is_string) {
+    let is_plain =
+        |(key, value): (&String, &Json)| is_xml(key) && value.as_str().is_some_and(is_xml);
+    if map.iter().all(is_plain) {
         let pairs = map.into_iter();
         return pairs
             .map(|(key, value)| (key, value.as_str().unwrap_or_default().to_owned()))
             .collect();
     }
-    BTreeMap::from([("_".to_owned(), Json::Object(map).to_string())])
+    // JSON escapes the control characters by itself.
+    let text = Json::Object(map).to_string();
+    let text = text
+        .replace('\u{fffe}', "\\ufffe")
+        .replace('\u{ffff}', "\\uffff");
+    BTreeMap::from([("_".to_owned(), text)])
+}
+
+/// Can XML 1.0 hold every character?
+fn is_xml(text: &str) -> bool {
+    !text
+        .chars()
+        .any(|c| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}'))
 }
 
 /// What a client gave, as texts: the original keeps every value as Python writes it.
@@ -131,7 +145,7 @@ pub(in crate::http) fn json_to_map(map: &JsonMap) -> JsonMap {
         .collect()
 }
 
-fn of_json(json: &Json) -> Value {
+pub(super) fn of_json(json: &Json) -> Value {
     match json {
         Json::Null => Value::None,
         Json::Bool(fact) => Value::Bool(*fact),
@@ -189,6 +203,10 @@ mod tests {
             flat(text),
             BTreeMap::from([("_".to_owned(), text.to_owned())])
         );
+        let held = r#"{"a":"line\r\n\ttwo"}"#;
+        assert_eq!(flat(held)["a"], "line\r\n\ttwo");
+        let not_held = flat("{\"a\":\"\\u0001\\uffff\"}");
+        assert_eq!(not_held["_"], r#"{"a":"\u0001\uffff"}"#);
     }
 
     #[test]

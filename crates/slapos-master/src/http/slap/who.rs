@@ -205,17 +205,55 @@ pub(super) async fn refuse_other_sites(
     next: Next,
 ) -> Response {
     let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
-    let is_believed = face.dialect.proxy().is_some() && !is_reading;
-    if is_believed && !is_same_origin(request.headers()) {
-        let text = "this call was made by a page of another site";
-        return Refusal::Status(StatusCode::FORBIDDEN, text.to_owned()).into_response();
+    let refused =
+        |text: &str| Refusal::Status(StatusCode::FORBIDDEN, text.to_owned()).into_response();
+    if face.dialect.proxy().is_none() {
+        return next.run(request).await;
+    }
+    if !is_local_host(request.headers()) {
+        return refused("a proxy is reached by an address or as localhost, not by another name");
+    }
+    if !is_reading && !is_same_origin(request.headers()) {
+        return refused("this call was made by a page of another site");
     }
     next.run(request).await
+}
+
+/// A page of another site can have its own name lead to this machine; the name it then sends gives
+/// it away.
+fn is_local_host(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST) else {
+        return true;
+    };
+    let host = host.to_str().unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn local_host_is_an_address_or_localhost() {
+        for (host, is_local) in [
+            ("127.0.0.1:5000", true),
+            ("[::1]:5000", true),
+            ("localhost", true),
+            ("LocalHost:1", true),
+            ("evil.example:5000", false),
+            ("127.0.0.1.evil.example", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            assert_eq!(is_local_host(&headers), is_local, "{host}");
+        }
+        assert!(is_local_host(&HeaderMap::new()));
+    }
 
     #[test]
     fn i14_header_is_read_with_and_without_a_space() {
