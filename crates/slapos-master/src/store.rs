@@ -72,6 +72,11 @@ pub enum StoreError {
         /// Here.
         known: i64,
     },
+    /// Made by another program.
+    #[error(
+        "{0} is the database of another program, such as a Python `slapos proxy`, and is left as it is; name another file, its state cannot be taken over yet"
+    )]
+    Foreign(String),
     /// A value in a row that no program of ours writes.
     #[error("the database holds a value that cannot be read: {0}")]
     Damaged(String),

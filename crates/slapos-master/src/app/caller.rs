@@ -209,6 +209,18 @@ impl Caller {
         }
     }
 
+    /// The projects that the caller is in.
+    pub fn projects(&self) -> impl Iterator<Item = &str> {
+        let own = match self {
+            Self::Person { .. } => None,
+            Self::Node { project_id, .. } | Self::Instance { project_id, .. } => {
+                Some(project_id.as_str())
+            }
+        };
+        let held = self.roles().iter().map(|held| held.project_id.as_str());
+        held.chain(own)
+    }
+
     /// The node that calls.
     ///
     /// # Errors

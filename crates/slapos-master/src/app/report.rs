@@ -1,6 +1,7 @@
 //! What nodes tell: builds, instances, promises. Level-triggered: a repeated report is harmless,
 //! a lost one is made good by the next.
 
+use super::caller::Act;
 use super::{AppError, Caller, event, instance as rules, state, tree};
 use crate::limits::{MESSAGE_BYTES_MAX, PROMISE_HISTORY_MAX, PROMISES_MAX};
 use crate::store::event::EventRow;
@@ -28,6 +29,25 @@ pub fn keep(tx: &mut Tx<'_>, caller: &Caller, report: &NodeReport) -> Result<(),
         keep_instance(tx, caller, &node_id, said)?;
     }
     Ok(())
+}
+
+/// Keeps what is said of one instance, by its node or by itself. An instance that speaks is no
+/// sign that its node lives.
+///
+/// # Errors
+/// When the caller may not say it, or a word is none of ours.
+pub fn keep_of_instance(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    row: &InstanceRow,
+    said: &InstanceReport,
+) -> Result<(), AppError> {
+    caller.require_on(row, Act::Run)?;
+    if let Caller::Node { id, .. } = caller {
+        node::set_seen(tx, id)?;
+    }
+    let node_id = row.node_id.clone().unwrap_or_default();
+    keep_instance(tx, caller, &node_id, said)
 }
 
 fn keep_software(tx: &mut Tx<'_>, node_id: &str, said: &SoftwareReport) -> Result<(), AppError> {

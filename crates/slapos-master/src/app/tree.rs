@@ -233,6 +233,31 @@ pub fn finish_root_of(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<(), AppError
     Ok(())
 }
 
+/// The root of that title which the caller means: its own first, then the oldest of its projects.
+/// Several people may use one title.
+///
+/// # Errors
+/// The store's.
+pub fn find_root(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    title: &str,
+) -> Result<Option<InstanceRow>, AppError> {
+    if let Caller::Person { id, .. } = caller {
+        let own = instance::find_by_name(tx, id, title)?;
+        if own.is_some() {
+            return Ok(own);
+        }
+    }
+    for project_id in caller.projects() {
+        let found = tree::find_root(tx, project_id, title)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// The name of an instance's root, and its own when it is one.
 ///
 /// # Errors

@@ -303,7 +303,8 @@ pub fn list_waiting(
     tx.query(
         select_instance!(
             "instance.project_id = $1 AND instance.partition_id IS NULL
-             AND instance.host_id IS NULL AND instance.destroyed_at IS NULL ORDER BY instance.created_at, instance.id LIMIT $2"
+             AND instance.is_shared = 0 AND instance.destroyed_at IS NULL
+             ORDER BY instance.created_at, instance.id LIMIT $2"
         ),
         params![project_id, limit],
         read,

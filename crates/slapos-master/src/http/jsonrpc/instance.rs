@@ -152,6 +152,9 @@ fn not_offered(
     dialect: &Dialect,
     seat: Option<&InstanceRow>,
 ) -> Result<Option<String>, AppError> {
+    if dialect.proxy().is_none() {
+        return Ok(None);
+    }
     let Some((seat, name)) = seat.and_then(|seat| Some((seat, seat.partition_name.as_deref()?)))
     else {
         return Ok(None);
@@ -159,7 +162,7 @@ fn not_offered(
     let node_id = seat.node_id.as_deref().unwrap_or_default();
     let partition = node::find_partition(tx, node_id, name)?;
     let is_gone = partition.is_some_and(|partition| !partition.is_enabled);
-    Ok((is_gone && dialect.proxy().is_some()).then(|| {
+    Ok(is_gone.then(|| {
         let computer = dialect.computer_of(seat);
         format!("The node {computer} does not offer the partition {name} any more; what is in it is kept.")
     }))
@@ -204,17 +207,11 @@ pub(super) async fn read_tree(call: Call) -> Answer {
     let (dialect, proof) = (Arc::clone(&call.face.dialect), call.proof);
     let reading = call.face.context.store.read(move |tx| {
         let caller = dialect.caller(tx, &proof)?;
-        let mut found = None;
-        for project in projects_of(&caller) {
-            found = match found {
-                Some(row) => Some(row),
-                None => trees::find_root(tx, project, &title)?,
-            };
-        }
         let missing = || {
             let text = format!("No instance tree {title} found.");
             JsonRefusal::missing("INSTANCE-TREE-NOT-FOUND", text)
         };
+        let found = crate::app::tree::find_root(tx, &caller, &title)?;
         let row = found.ok_or_else(missing)?;
         caller.require_on(&row, Act::Read).map_err(|_| missing())?;
         let shown = Shown::load(tx, row)?;
@@ -226,13 +223,6 @@ pub(super) async fn read_tree(call: Call) -> Answer {
     reading.await
 }
 
-fn projects_of(caller: &Caller) -> Vec<&str> {
-    match caller {
-        Caller::Person { roles, .. } => roles.iter().map(|held| held.project_id.as_str()).collect(),
-        Caller::Node { project_id, .. } | Caller::Instance { project_id, .. } => vec![project_id],
-    }
-}
-
 pub(super) async fn list_trees(call: Call) -> Answer {
     let (dialect, proof) = (Arc::clone(&call.face.dialect), call.proof);
     let reading = call.face.context.store.read(move |tx| {
@@ -240,7 +230,7 @@ pub(super) async fn list_trees(call: Call) -> Answer {
         caller.require_person()?;
         let limit = i64::try_from(crate::limits::LIST_MAX).unwrap_or(i64::MAX);
         let mut list = Vec::new();
-        for project in projects_of(&caller) {
+        for project in caller.projects() {
             let rows = trees::list_roots(tx, project, limit)?;
             list.extend(rows.iter().map(|row| json!({"title": row.name})));
         }
@@ -348,13 +338,7 @@ async fn report(call: Call, state: String, message: Option<String>) -> Result<()
             Err(refusal) if is_proxy && refusal.is_missing() => return Ok(()),
             found => found?,
         };
-        let node_id = row.node_id.clone().unwrap_or_default();
-        Ok(keep_state(
-            tx,
-            &caller,
-            (&row, &node_id),
-            (&state, &message),
-        )?)
+        Ok(keep_state(tx, &caller, &row, (&state, &message))?)
     });
     writing.await
 }

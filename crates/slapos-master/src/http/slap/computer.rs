@@ -337,41 +337,28 @@ pub(in crate::http) async fn report_release(
         ..NodeReport::default()
     };
     let writing = face.context.store.write(move |tx| {
-        let caller = match dialect.on_node(tx, &proof, &computer) {
+        let (caller, node) = match dialect.on_node(tx, &proof, &computer) {
             Err(error)
                 if dialect.proxy().is_some() && error.code == slapos_api::ErrorCode::NotFound =>
             {
                 return Ok(());
             }
-            found => found?.0,
+            found => found?,
         };
         if dialect.proxy().is_some() {
-            believe_removed(tx, &dialect, &computer, &report)?;
+            // Its node is also believed that a release which it removed was to go.
+            for said in report
+                .software
+                .iter()
+                .filter(|said| said.state == "destroyed")
+            {
+                supplies::believe_removed(tx, &node, &said.url)?;
+            }
         }
         report::keep(tx, &caller, &report)
     });
     let kept: Result<(), AppError> = writing.await;
     Ok(kept?)
-}
-
-/// A proxy's node that removed a release is also believed that it was to go.
-fn believe_removed(
-    tx: &mut Tx<'_>,
-    dialect: &Dialect,
-    computer: &str,
-    report: &NodeReport,
-) -> Result<(), AppError> {
-    let (_, node) = dialect.on_node(tx, &Proof::None, computer)?;
-    for said in report
-        .software
-        .iter()
-        .filter(|said| said.state == "destroyed")
-    {
-        if supply::find(tx, &node.id, &said.url)?.is_some() {
-            supply::set_requested(tx, &node.id, &said.url, "destroyed", false)?;
-        }
-    }
-    Ok(())
 }
 
 /// `GET getSoftwareInstallationStatus`.

@@ -59,7 +59,7 @@ pub(in crate::http) struct Shown {
 }
 
 impl Shown {
-    /// Reads what belongs to a row.
+    /// Reads what belongs to a row, without the shares that it hosts.
     pub(in crate::http) fn load(tx: &mut Tx<'_>, row: InstanceRow) -> Result<Self, AppError> {
         let seat = match &row.host_id {
             Some(host_id) if row.is_shared => instance::find(tx, host_id)?,
@@ -74,18 +74,23 @@ impl Shown {
             }
             None => None,
         };
-        let mut shares = Vec::new();
-        for share in trees::list_shares(tx, &row.id)? {
-            let root_name = tree::root_name(tx, &share)?;
-            shares.push((share, root_name));
-        }
         Ok(Self {
             root_name: tree::root_name(tx, &row)?,
             networks: partition.as_ref().map(networks).unwrap_or_default(),
             seat,
-            shares,
+            shares: Vec::new(),
             row,
         })
+    }
+
+    /// The same with the shares that it hosts, for those who write them.
+    pub(in crate::http) fn load_whole(tx: &mut Tx<'_>, row: InstanceRow) -> Result<Self, AppError> {
+        let mut shown = Self::load(tx, row)?;
+        for share in trees::list_shares(tx, &shown.row.id)? {
+            let root_name = tree::root_name(tx, &share)?;
+            shown.shares.push((share, root_name));
+        }
+        Ok(shown)
     }
 
     /// How its node is called.

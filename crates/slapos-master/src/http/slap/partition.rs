@@ -9,12 +9,12 @@ use super::{Dialect, Face, Reply};
 use crate::app::caller::Act;
 use crate::app::tree::{self, Removal};
 use crate::app::{AppError, Caller, Proof, report};
-use crate::store::instance::InstanceRow;
+use crate::store::instance::{self, InstanceRow};
 use crate::store::{Tx, tree as trees};
 use axum::extract::State;
 use slapos_api::ErrorCode;
 use slapos_api::slap::Value;
-use slapos_api::wire::node::{InstanceReport, NodeReport};
+use slapos_api::wire::node::InstanceReport;
 use std::sync::Arc;
 
 fn seat_of(form: &Form) -> Result<Seat, Refusal> {
@@ -36,7 +36,7 @@ pub(super) async fn read(State(face): State<Face>, proof: Proof, form: Form) -> 
         let shown = match seated.instance {
             Some(row) => {
                 seated.caller.require_on(&row, Act::Read)?;
-                Some(Shown::load(tx, row)?)
+                Some(Shown::load_whole(tx, row)?)
             }
             None => None,
         };
@@ -106,10 +106,17 @@ fn find_share(
     host: &InstanceRow,
     reference: &str,
 ) -> Result<InstanceRow, AppError> {
-    for share in trees::list_shares(tx, &host.id)? {
-        let root_name = tree::root_name(tx, &share)?;
-        if dialect.share_reference(&share, &root_name) == reference {
+    if *dialect == Dialect::Master {
+        let share = instance::find(tx, reference)?;
+        if let Some(share) = share.filter(|share| share.host_id.as_ref() == Some(&host.id)) {
             return Ok(share);
+        }
+    } else {
+        for share in trees::list_shares(tx, &host.id)? {
+            let root_name = tree::root_name(tx, &share)?;
+            if dialect.share_reference(&share, &root_name) == reference {
+                return Ok(share);
+            }
         }
     }
     Err(AppError::not_found(format!(
@@ -151,12 +158,7 @@ async fn report_of_form(face: &Face, proof: Proof, form: &Form, state: &str) -> 
             Some(reference) => find_share(tx, &dialect, &row, reference)?,
             None => row,
         };
-        keep_state(
-            tx,
-            &seated.caller,
-            (&row, seated.node.id.as_str()),
-            (&state, &message),
-        )
+        keep_state(tx, &seated.caller, &row, (&state, &message))
     });
     let kept: Result<(), AppError> = writing.await;
     kept?;
@@ -167,13 +169,12 @@ async fn report_of_form(face: &Face, proof: Proof, form: &Form, state: &str) -> 
 pub(in crate::http) fn keep_state(
     tx: &mut Tx<'_>,
     caller: &Caller,
-    (row, node_id): (&InstanceRow, &str),
+    row: &InstanceRow,
     (state, message): (&str, &Option<String>),
 ) -> Result<(), AppError> {
     if row.is_shared {
         return Ok(());
     }
-    caller.require_on(row, Act::Run)?;
     let said = InstanceReport {
         id: row.id.clone(),
         generation: row.generation,
@@ -183,14 +184,7 @@ pub(in crate::http) fn keep_state(
         promises: None,
         processes: None,
     };
-    let whole = NodeReport {
-        instances: vec![said],
-        ..NodeReport::default()
-    };
-    // An instance says it of itself; the rule knows what its node says.
-    let node = crate::store::node::find(tx, node_id)?;
-    let node = node.ok_or_else(|| AppError::not_found("such node"))?;
-    report::keep(tx, &Caller::of_node(&node), &whole)
+    report::keep_of_instance(tx, caller, row, &said)
 }
 
 /// `POST destroyedComputerPartition`.

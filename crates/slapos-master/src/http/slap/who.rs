@@ -93,6 +93,16 @@ impl Dialect {
         computer: &str,
     ) -> Result<(Caller, NodeRow), AppError> {
         let caller = self.caller(tx, proof)?;
+        self.on_node_as(tx, caller, computer)
+    }
+
+    /// The same for a caller that is known already.
+    pub(in crate::http) fn on_node_as(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: Caller,
+        computer: &str,
+    ) -> Result<(Caller, NodeRow), AppError> {
         let missing = || AppError::not_found(format!("computer `{computer}`"));
         let row = match &caller {
             Caller::Node { id, .. } => node::find(tx, id)?,
@@ -130,7 +140,17 @@ impl Dialect {
         proof: &Proof,
         seat: &Seat,
     ) -> Result<Seated, AppError> {
-        let (caller, node) = self.on_node(tx, proof, &seat.computer)?;
+        let caller = self.caller(tx, proof)?;
+        self.on_partition_as(tx, caller, seat)
+    }
+
+    fn on_partition_as(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: Caller,
+        seat: &Seat,
+    ) -> Result<Seated, AppError> {
+        let (caller, node) = self.on_node_as(tx, caller, &seat.computer)?;
         let missing = || {
             let (partition, computer) = (&seat.partition, &seat.computer);
             AppError::not_found(format!("partition `{partition}` on `{computer}`"))
@@ -165,7 +185,7 @@ impl Dialect {
                 other => Ok(other),
             };
         };
-        let seated = match self.on_partition(tx, proof, seat) {
+        let seated = match self.on_partition_as(tx, caller.clone(), seat) {
             Ok(seated) => seated,
             Err(error) if is_header && error.code == slapos_api::ErrorCode::NotFound => {
                 return Err(Refusal::bad(format!(
