@@ -11,7 +11,7 @@ use crate::store::{Tx, node, supply};
 use serde_json::json;
 use slapos_api::wire::instance::PromiseChange;
 use slapos_api::wire::node::{InstanceReport, NodeReport, PromiseReport, SoftwareReport};
-use slapos_model::{InstallationState, PromiseState, ReportedState, Timestamp};
+use slapos_model::{InstallationState, Parameters, PromiseState, ReportedState, Timestamp};
 use std::collections::HashMap;
 
 /// Keeps a report. What it says of things that are not (or no longer) this node's is passed over:
@@ -152,7 +152,11 @@ fn apply(row: &mut InstanceRow, said: &InstanceReport) -> Result<(), AppError> {
         }
     }
     if let Some(connection) = &said.connection {
-        row.connection = serde_json::Value::Object(connection.clone()).to_string();
+        // A fault of one instance must not keep the rest of its node's report from being heard.
+        match Parameters::from_stranger(connection.clone()) {
+            Ok(connection) => row.connection = connection.to_text(),
+            Err(error) => row.message = Some(format!("what it publishes is not kept: {error}")),
+        }
     }
     if let Some(processes) = &said.processes {
         row.processes = json!(processes).to_string();

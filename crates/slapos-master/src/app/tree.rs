@@ -42,8 +42,7 @@ pub fn publish(
     connection: &JsonMap,
 ) -> Result<bool, AppError> {
     require_publisher(tx, caller, row)?;
-    let connection = Parameters::from_map(connection.clone())
-        .and_then(|kept| Parameters::parse(&kept.to_text()))
+    let connection = Parameters::from_stranger(connection.clone())
         .map_err(|error| AppError::invalid("connection", error))?
         .to_text();
     let mut kept = row.clone();

@@ -4,8 +4,10 @@ use super::refusal::JsonRefusal;
 use super::{Answer, Call};
 use crate::app::caller::Act;
 use crate::app::tree::{self, Removal};
-use crate::app::{AppError, Caller, Proof, view};
-use crate::http::slap::instance::{Network, Shown, flat, json_to_map, status_text};
+use crate::app::{AppError, Caller, Proof};
+use crate::http::slap::instance::{
+    Network, Shown, by_form, flat, json_to_map, sla_of, status_text,
+};
 use crate::http::slap::partition::{NOT_ASKED, children_text, keep_state};
 use crate::http::slap::request::{Asked, Outcome, ask};
 use crate::http::slap::who::Seat;
@@ -30,7 +32,7 @@ enum Addresses {
 fn to_json(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> Json {
     let row = &shown.row;
     let is_proxy = dialect.proxy().is_some();
-    let (plain, full) = address_lists(is_proxy, shown, addresses);
+    let (plain, full) = address_lists(dialect, shown, addresses);
     // A proxy knows of no time of a share that was just asked for.
     let is_fresh = row.is_shared && is_proxy && addresses == Addresses::OfHost;
     let processed_at = if is_fresh {
@@ -64,13 +66,10 @@ fn to_json(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> Json {
 }
 
 /// (interface, address), and the whole of those with a gateway, which a master gives there instead.
-fn address_lists(is_proxy: bool, shown: &Shown, addresses: Addresses) -> (Vec<Json>, Vec<Json>) {
+fn address_lists(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> (Vec<Json>, Vec<Json>) {
     let is_hidden = shown.row.is_shared && addresses == Addresses::OwnOnly;
     let networks: &[Network] = if is_hidden { &[] } else { &shown.networks };
-    let is_full = |network: &&Network| {
-        !is_proxy && !network.gateway.is_empty() && !network.netmask.is_empty()
-    };
-    let (full, plain): (Vec<&Network>, Vec<&Network>) = networks.iter().partition(is_full);
+    let (plain, full) = by_form(dialect, networks);
     let pair = |network: &Network| json!([network.interface, network.address]);
     let whole = |network: &Network| {
         let (gateway, netmask, net) = (&network.gateway, &network.netmask, &network.network);
@@ -80,16 +79,6 @@ fn address_lists(is_proxy: bool, shown: &Shown, addresses: Addresses) -> (Vec<Js
         plain.into_iter().map(pair).collect(),
         full.into_iter().map(whole).collect(),
     )
-}
-
-fn sla_of(row: &InstanceRow) -> JsonMap {
-    let filter = view::object(&row.filter).into_iter();
-    filter
-        .map(|(key, value)| match key.as_str() {
-            "node" => ("computer_guid".to_owned(), value),
-            _ => (key, value),
-        })
-        .collect()
 }
 
 fn not_ready() -> Json {
@@ -443,6 +432,6 @@ pub(super) async fn read_certificate(call: Call) -> Answer {
         Ok(row.id)
     });
     let id: Result<String, JsonRefusal> = reading.await;
-    let issued = certificate::ensure_of_instance(&call.face, (*proof).clone(), id?).await?;
+    let issued = certificate::ensure_of_instance(&call.face, proof, id?).await?;
     Ok(json!({"key": issued.key_pem, "certificate": issued.pem}))
 }

@@ -1,8 +1,9 @@
 //! Rows as the four objects of the old wire.
 
 use super::Dialect;
-use super::instance::{Network, Shown, flat, networks, of_json, seconds, status_text};
-use crate::app::view;
+use super::instance::{
+    Network, Shown, by_form, flat, networks, of_json, seconds, sla_of, status_text,
+};
 use crate::store::instance::InstanceRow;
 use crate::store::node::{NodeRow, PartitionRow};
 use crate::store::supply::SupplyRow;
@@ -157,10 +158,7 @@ fn shared(dialect: &Dialect, (row, root_name): &(InstanceRow, String)) -> Value 
 /// (interface, address) pairs, and the full form of those with a gateway, which a master gives
 /// there instead.
 fn address_lists(dialect: &Dialect, addresses: &[Network]) -> (Value, Value) {
-    let is_full = |network: &&Network| {
-        *dialect == Dialect::Master && !network.gateway.is_empty() && !network.netmask.is_empty()
-    };
-    let (full, plain): (Vec<&Network>, Vec<&Network>) = addresses.iter().partition(is_full);
+    let (plain, full) = by_form(dialect, addresses);
     let plain = plain.into_iter().map(pair);
     let full = full.into_iter().map(|network| {
         let parts = [
@@ -222,12 +220,7 @@ pub(super) fn software_instance(dialect: &Dialect, shown: &Shown) -> Value {
 }
 
 fn filter(row: &InstanceRow) -> Value {
-    let entries = view::object(&row.filter).into_iter().map(|(key, value)| {
-        let key = if key == "node" {
-            "computer_guid".to_owned()
-        } else {
-            key
-        };
+    let entries = sla_of(row).into_iter().map(|(key, value)| {
         let text = match value {
             Json::String(text) => text,
             other => python_text(&of_json(&other)),

@@ -127,6 +127,27 @@ pub(in crate::http) fn flat(text: &str) -> BTreeMap<String, String> {
     BTreeMap::from([("_".to_owned(), text)])
 }
 
+/// A filter as the old wires name its keys.
+pub(in crate::http) fn sla_of(row: &InstanceRow) -> JsonMap {
+    let filter = view::object(&row.filter).into_iter();
+    filter
+        .map(|(key, value)| match key.as_str() {
+            "node" => ("computer_guid".to_owned(), value),
+            _ => (key, value),
+        })
+        .collect()
+}
+
+/// Addresses without a gateway, and those with one, which a master gives in full.
+pub(in crate::http) fn by_form<'a>(
+    dialect: &Dialect,
+    networks: &'a [Network],
+) -> (Vec<&'a Network>, Vec<&'a Network>) {
+    networks.iter().partition(|network| {
+        dialect.proxy().is_some() || network.gateway.is_empty() || network.netmask.is_empty()
+    })
+}
+
 /// Can XML 1.0 hold every character?
 fn is_xml(text: &str) -> bool {
     !text

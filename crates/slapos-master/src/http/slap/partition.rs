@@ -17,13 +17,6 @@ use slapos_api::slap::Value;
 use slapos_api::wire::node::InstanceReport;
 use std::sync::Arc;
 
-fn seat_of(form: &Form) -> Result<Seat, Refusal> {
-    Ok(Seat {
-        computer: form.require("computer_id")?.to_owned(),
-        partition: form.require("computer_partition_id")?.to_owned(),
-    })
-}
-
 /// `GET registerComputerPartition`.
 pub(super) async fn read(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
     let seat = Seat {
@@ -57,7 +50,7 @@ pub(super) async fn read_status(State(face): State<Face>, proof: Proof, form: Fo
     if face.dialect.proxy().is_some() {
         return marshal(&Value::text("Not implemented."));
     }
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     let dialect = Arc::clone(&face.dialect);
     let reading = face.context.store.read(move |tx| {
         let (caller, row) = dialect.on_partition(tx, &proof, &seat)?.busy()?;
@@ -77,7 +70,7 @@ pub(super) async fn read_status(State(face): State<Face>, proof: Proof, form: Fo
 
 /// `POST setComputerPartitionConnectionXml`.
 pub(super) async fn publish(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     let given = form.value("connection_xml")?;
     let connection = match given.as_ref().map(|value| value.as_dict().map(to_map)) {
         Some(Some(map)) => map,
@@ -142,7 +135,7 @@ pub(super) async fn error(State(face): State<Face>, proof: Proof, form: Form) ->
 
 async fn report_of_form(face: &Face, proof: Proof, form: &Form, state: &str) -> Reply {
     let (seat, share) = (
-        seat_of(form)?,
+        Seat::require(form)?,
         form.find("slave_reference").map(str::to_owned),
     );
     let message = form.find("error_log").map(str::to_owned);
@@ -189,7 +182,7 @@ pub(in crate::http) fn keep_state(
 
 /// `POST destroyedComputerPartition`.
 pub(super) async fn destroyed(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     let unknown = format!(
         "Unknown partition '{}' on '{}'",
         seat.partition, seat.computer
@@ -228,7 +221,7 @@ pub(in crate::http) fn children_text(names: &[String]) -> String {
 
 /// `POST softwareInstanceBang`.
 pub(super) async fn bang(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     let message = form.find("message").unwrap_or_default().to_owned();
     let dialect = Arc::clone(&face.dialect);
     let writing = face.context.store.write(move |tx| {
@@ -242,7 +235,7 @@ pub(super) async fn bang(State(face): State<Face>, proof: Proof, form: Form) -> 
 
 /// `POST softwareInstanceRename`.
 pub(super) async fn rename(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let (seat, name) = (seat_of(&form)?, form.require("new_name")?.to_owned());
+    let (seat, name) = (Seat::require(&form)?, form.require("new_name")?.to_owned());
     let share = form.find("slave_reference").map(str::to_owned);
     let dialect = Arc::clone(&face.dialect);
     let writing = face.context.store.write(move |tx| {
@@ -269,7 +262,7 @@ fn acting(caller: Caller, row: &InstanceRow) -> Caller {
 
 /// `GET getHostingSubscriptionIpList`: the addresses of all instances of the tree.
 pub(super) async fn list_addresses(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     let dialect = Arc::clone(&face.dialect);
     let reading = face.context.store.read(move |tx| {
         let (caller, row) = dialect.on_partition(tx, &proof, &seat)?.busy()?;
@@ -290,7 +283,7 @@ pub(super) async fn list_addresses(State(face): State<Face>, proof: Proof, form:
 /// `POST updateComputerPartitionRelatedInstanceList`: read and passed over, as by the original's
 /// master, which has this disabled.
 pub(super) async fn keep_related(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     form.value("instance_reference_xml")?;
     let dialect = Arc::clone(&face.dialect);
     let reading = face.context.store.read(move |tx| {

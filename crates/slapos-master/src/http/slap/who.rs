@@ -35,6 +35,14 @@ impl Seat {
         })
     }
 
+    /// As a form has to name it.
+    pub(super) fn require(form: &Form) -> Result<Self, Refusal> {
+        Ok(Self {
+            computer: form.require("computer_id")?.to_owned(),
+            partition: form.require("computer_partition_id")?.to_owned(),
+        })
+    }
+
     /// As the header `Authorization: X-SlapPartition computer_id=…, computer_partition_id=…` does.
     pub(in crate::http) fn of_headers(headers: &HeaderMap) -> Option<Self> {
         let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
