@@ -11,6 +11,7 @@
 mod cache;
 mod debian;
 mod hash;
+mod http;
 mod limits;
 mod origin;
 mod profile;
