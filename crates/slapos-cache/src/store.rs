@@ -101,6 +101,22 @@ impl Store {
         Flock::lock(file.into_file(), FlockArg::LockExclusive).map_err(|(_, errno)| errno.into())
     }
 
+    /// Where the file with this hash is, if it is there. Its bytes are not checked.
+    pub(crate) fn place_of(&self, hash: &Hash) -> PathBuf {
+        self.place(hash.kind().as_str(), hash.hex())
+    }
+
+    /// Bytes of all contents.
+    pub fn bytes(&self) -> io::Result<u64> {
+        let mut bytes = 0;
+        for folder in entries(&self.dir.join(HashKind::Sha256.as_str()))? {
+            for file in entries(&folder?.path())? {
+                bytes += file?.metadata()?.len();
+            }
+        }
+        Ok(bytes)
+    }
+
     fn place(&self, kind: &str, hex: &str) -> PathBuf {
         let prefix = hex.get(..2).unwrap_or("00");
         self.dir.join(kind).join(prefix).join(hex)
@@ -139,7 +155,7 @@ impl Store {
     }
 }
 
-fn hashes_of(path: &Path) -> io::Result<[Hash; 4]> {
+pub(crate) fn hashes_of(path: &Path) -> io::Result<[Hash; 4]> {
     let mut file = fs::File::open(path)?;
     let mut digests = Digests::default();
     let mut chunk = vec![0; limits::CHUNK_BYTES];
@@ -148,6 +164,15 @@ fn hashes_of(path: &Path) -> io::Result<[Hash; 4]> {
             0 => return Ok(digests.finish()),
             n => digests.update(&chunk[..n]),
         }
+    }
+}
+
+/// What is in a folder; nothing when there is none.
+fn entries(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::DirEntry>>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => Ok(Some(entries).into_iter().flatten()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None.into_iter().flatten()),
+        Err(error) => Err(error),
     }
 }
 

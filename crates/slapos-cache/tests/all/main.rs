@@ -5,5 +5,6 @@
 
 mod ensure;
 mod profile;
+mod serve;
 mod site;
 mod url;
