@@ -14,8 +14,8 @@ pub(crate) const NESTING_MAX: u32 = 200;
 pub(crate) const LINKS_MAX: u32 = 20_000;
 /// Largest exponent or shift: the result must fit 127 bits anyway.
 pub(crate) const EXPONENT_MAX: i128 = 127;
-/// Width or precision of a format.
-pub(crate) const WIDTH_MAX: usize = 100_000;
+/// Width or precision of a format: `format!` takes 65,535 at most, and `%g` asks for a few more than it was given.
+pub(crate) const WIDTH_MAX: usize = 60_000;
 /// Backtracking steps of a regular expression.
 pub(crate) const BACKTRACK_MAX: usize = 1_000_000;
 /// Stack that must be free before a nested evaluation, and what is added when it is not.
