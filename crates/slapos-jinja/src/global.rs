@@ -10,7 +10,7 @@ use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::filter::sorted;
 use crate::method::{dict::merged, set::set_from, text};
 use crate::render::Machine;
-use crate::value::{Dict, Value, binary, float_to_int, floor_divide, lazy};
+use crate::value::{Dict, Nest, Value, binary, float_to_int, floor_divide, lazy};
 use crate::{format, module};
 
 /// Types, which are called too.
@@ -108,13 +108,14 @@ pub(crate) fn call(machine: &Machine<'_>, name: &str, arguments: Arguments) -> O
             if holds.unwrap_or(Value::None).is_true()? {
                 return Ok(Value::text(""));
             }
-            let message =
-                message.map_or(Ok(Rc::from("the assertion does not hold")), |m| m.to_text())?;
+            let message = message.map_or(Ok(Rc::from("the assertion does not hold")), |m| {
+                m.to_text(machine)
+            })?;
             return fail(ErrorKind::Assertion, message.to_string());
         }
         "namespace" => {
             let names = merged(machine, arguments)?;
-            return Ok(Value::Namespace(Rc::new(RefCell::new(names))));
+            return Ok(Value::Namespace(Rc::new(RefCell::new(Nest::new(names)))));
         }
         "cycler" => return Ok(cycler(arguments.plain)),
         "joiner" => return joiner(arguments),
@@ -133,7 +134,8 @@ pub(crate) fn call(machine: &Machine<'_>, name: &str, arguments: Arguments) -> O
         "format" => {
             let [value, spec] = arguments.bind(name, ["value", "format_spec"], 1)?;
             let spec = spec.map_or(Ok(Rc::from("")), |spec| spec.as_str("format_spec"))?;
-            return format::with_spec(&value.unwrap_or(Value::None), &spec).map(Value::text);
+            return format::with_spec(machine, &value.unwrap_or(Value::None), &spec)
+                .map(Value::text);
         }
         "isinstance" => {
             let [value, kinds] = arguments.bind(name, ["obj", "class_or_tuple"], 2)?;
@@ -187,9 +189,9 @@ fn of_one(machine: &Machine<'_>, name: &str, value: Value) -> Outcome<Value> {
             }
             Ok(Value::Bool(!wanted))
         }
-        "repr" => Ok(Value::text(value.defined()?.repr())),
+        "repr" => Ok(Value::text(value.defined()?.repr(machine)?)),
         "dumps" => {
-            let typed = value.defined()?.to_typed()?;
+            let typed = value.defined()?.to_typed(machine)?;
             match typed.to_marker() {
                 Ok(marker) => Ok(Value::text(marker)),
                 Err(error) => value_error(format!("dumps(): {error}")),
@@ -347,7 +349,7 @@ pub(crate) fn construct(
 ) -> Outcome<Value> {
     match name {
         "dict" => return merged(machine, arguments).map(Value::dict),
-        "int" => return int(arguments),
+        "int" => return int(machine, arguments),
         "range" => return range(arguments),
         "zip" => return zip(machine, arguments),
         "map" | "filter" => return mapped(machine, name, arguments),
@@ -376,7 +378,7 @@ pub(crate) fn construct(
                 (Some(Value::Bytes(bytes)), Some(encoding)) => {
                     text::decode(&bytes, &encoding.as_str("encoding")?)
                 }
-                (Some(value), _) => Ok(Value::Str(value.to_text()?)),
+                (Some(value), _) => Ok(Value::Str(value.to_text(machine)?)),
             };
         }
         "bytes" => return bytes(machine, arguments),
@@ -393,7 +395,7 @@ pub(crate) fn construct(
             Some(Value::Str(text)) => match parse_float(&text) {
                 Some(n) => Value::Float(n),
                 None => {
-                    let shown = Value::Str(text).repr();
+                    let shown = Value::Str(text).repr(machine)?;
                     return value_error(format!("could not convert string to float: {shown}"));
                 }
             },
@@ -410,7 +412,7 @@ pub(crate) fn construct(
         "list" => Value::list(items(value)?),
         "tuple" => Value::tuple(items(value)?),
         "set" => Value::set(members(value)?),
-        "frozenset" => Value::FrozenSet(Rc::new(members(value)?)),
+        "frozenset" => Value::frozen_set(members(value)?),
         "reversed" => {
             let mut items = items(value)?.into_iter().rev();
             lazy(move |_| Ok(items.next()))
@@ -419,14 +421,14 @@ pub(crate) fn construct(
     })
 }
 
-fn int(arguments: Arguments) -> Outcome<Value> {
+fn int(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [value, base] = arguments.bind("int", ["x", "base"], 0)?;
     let base = base.map_or(Ok(10), |base| base.as_int("base"))?;
     match value.unwrap_or(Value::Int(0)).defined()? {
         Value::Str(text) => match parse_int(&text, base) {
             Some(n) => Ok(Value::Int(n)),
             None => {
-                let shown = Value::Str(text).repr();
+                let shown = Value::Str(text).repr(machine)?;
                 value_error(format!(
                     "invalid literal for int() with base {base}: {shown}"
                 ))

@@ -9,6 +9,12 @@ pub(crate) const BYTES_MAX: u64 = 256 << 20;
 pub(crate) const CALLS_MAX: u32 = 300;
 /// Expressions and blocks within each other.
 pub(crate) const NESTING_MAX: u32 = 200;
+/// Tuples and frozen sets within each other in a key of a dictionary: a key is compared and dropped by recursion.
+pub(crate) const KEY_DEPTH_MAX: u32 = 100;
+/// Values within values that are compared; Python's own recursion ends at 1,000.
+pub(crate) const COMPARE_DEPTH_MAX: u32 = 500;
+/// Values within values that are printed; Python's own recursion ends at 1,000, and nobody reads that many.
+pub(crate) const PRINT_DEPTH_MAX: usize = 100;
 /// Operators, attributes and filters of one statement: each is a level of the tree. A large dictionary has commas, not
 /// operators; the longest statement of the real templates has about 60. Two are counted for each plain value.
 pub(crate) const LINKS_MAX: u32 = 20_000;

@@ -93,7 +93,10 @@ fn of_type(kind: &'static str, name: &str) -> Option<Value> {
             let [keys, value] = arguments.bind("fromkeys", ["iterable", "value"], 1)?;
             let mut dict = Dict::new();
             for key in keys.unwrap_or(Value::None).items(machine)? {
-                dict.insert(Key::of(&key)?, (key, value.clone().unwrap_or(Value::None)));
+                dict.insert(
+                    Key::of(machine, &key)?,
+                    (key, value.clone().unwrap_or(Value::None)),
+                );
             }
             Ok(Value::dict(dict))
         }));
@@ -144,7 +147,7 @@ fn call(machine: &Machine<'_>, value: &Value, name: &str, arguments: Arguments) 
         Value::Str(it) => text::call(machine, it, name, arguments),
         Value::Bytes(it) => text::call_bytes(it, name, arguments),
         Value::List(it) => list::call(machine, it, name, arguments),
-        Value::Tuple(it) => list::call_frozen(it, name, arguments),
+        Value::Tuple(it) => list::call_frozen(machine, it, name, arguments),
         Value::Dict(it) => dict::call(machine, it, name, arguments),
         Value::Set(it) => set::call(machine, it, name, arguments),
         Value::FrozenSet(it) => set::call_frozen(machine, it, name, arguments),
@@ -179,9 +182,9 @@ fn common(
             value.clone(),
             other.clone(),
         ),
-        ("__eq__", Some(other)) => crate::value::are_equal(value, other).map(Value::Bool),
-        ("__str__", None) => value.to_text().map(Value::Str),
-        ("__repr__", None) => Ok(Value::text(value.repr())),
+        ("__eq__", Some(other)) => crate::value::are_equal(machine, value, other).map(Value::Bool),
+        ("__str__", None) => value.to_text(machine).map(Value::Str),
+        ("__repr__", None) => value.repr(machine).map(Value::text),
         ("__iter__", None) => value.iter(machine).map(Value::Iter),
         _ => return None,
     })

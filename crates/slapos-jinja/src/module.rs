@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::value::{Object, Value};
+use crate::value::{Nest, Object, Value};
 
 mod hashing;
 mod iteration;
@@ -138,15 +138,14 @@ pub(crate) fn named_tuple(
     names: Vec<(&'static str, Value)>,
     items: Vec<Value>,
 ) -> Value {
-    let printed = Value::tuple(items.clone()).repr();
     let attributes = names
         .into_iter()
         .map(|(name, value)| (Rc::from(name), value));
     Value::Object(Rc::new(Object {
         kind,
-        printed: Rc::from(printed),
-        attributes: RefCell::new(attributes.collect()),
-        items: Some(Rc::from(items)),
+        printed: Rc::from(kind),
+        attributes: RefCell::new(Nest::new(attributes.collect())),
+        items: Some(Rc::new(Nest::new(items))),
         call: None,
     }))
 }

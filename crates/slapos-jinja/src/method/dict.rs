@@ -39,7 +39,7 @@ pub(super) fn call(
             let [key, default] = arguments.bind(name, ["key", "default"], 1)?;
             let found = dict
                 .borrow()
-                .get(&Key::of(&key.unwrap_or(Value::None))?)
+                .get(&Key::of(machine, &key.unwrap_or(Value::None))?)
                 .map(|(_, value)| value.clone());
             Ok(found.or(default).unwrap_or(Value::None))
         }
@@ -47,7 +47,7 @@ pub(super) fn call(
             let [key, default] = arguments.bind(name, ["key", "default"], 1)?;
             let key = key.unwrap_or(Value::None);
             let mut dict = dict.borrow_mut();
-            let entry = dict.entry(Key::of(&key)?);
+            let entry = dict.entry(Key::of(machine, &key)?);
             Ok(entry
                 .or_insert_with(|| (key, default.unwrap_or(Value::None)))
                 .1
@@ -58,13 +58,13 @@ pub(super) fn call(
             let key = key.unwrap_or(Value::None);
             let popped = dict
                 .borrow_mut()
-                .shift_remove(&Key::of(&key)?)
+                .shift_remove(&Key::of(machine, &key)?)
                 .map(|(_, value)| value);
             match popped.or(default) {
                 Some(value) => Ok(value),
                 None => fail(
                     ErrorKind::Key,
-                    format!("pop(): there is no key {}", key.repr()),
+                    format!("pop(): there is no key {}", key.repr(machine)?),
                 ),
             }
         }
@@ -85,22 +85,25 @@ pub(super) fn call(
         "__setitem__" => {
             let [key, value] = arguments.bind(name, ["key", "value"], 2)?;
             let (key, value) = (key.unwrap_or(Value::None), value.unwrap_or(Value::None));
-            let more = vec![(Key::of(&key)?, (key, value))];
+            let more = vec![(Key::of(machine, &key)?, (key, value))];
             insert_all(&mut dict.borrow_mut(), more);
             Ok(Value::None)
         }
         "__delitem__" => {
             let key = arguments.one(name)?;
-            match dict.borrow_mut().shift_remove(&Key::of(&key)?) {
+            match dict.borrow_mut().shift_remove(&Key::of(machine, &key)?) {
                 Some(_) => Ok(Value::None),
-                None => fail(ErrorKind::Key, key.repr()),
+                None => fail(ErrorKind::Key, key.repr(machine)?),
             }
         }
         "fromkeys" => {
             let [keys, value] = arguments.bind(name, ["iterable", "value"], 1)?;
             let mut made = Dict::new();
             for key in keys.unwrap_or(Value::None).items(machine)? {
-                made.insert(Key::of(&key)?, (key, value.clone().unwrap_or(Value::None)));
+                made.insert(
+                    Key::of(machine, &key)?,
+                    (key, value.clone().unwrap_or(Value::None)),
+                );
             }
             Ok(Value::dict(made))
         }
@@ -133,7 +136,7 @@ pub(crate) fn merged(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Dic
             let Ok([key, value]) = <[Value; 2]>::try_from(pair.items(machine)?) else {
                 return value_error("an element of the update sequence is no pair");
             };
-            insert_all(&mut dict, [(Key::of(&key)?, (key, value))]);
+            insert_all(&mut dict, [(Key::of(machine, &key)?, (key, value))]);
         }
     }
     for (name, value) in arguments.named {

@@ -71,7 +71,7 @@ pub(super) fn call(
         }
         "remove" => {
             let item = arguments.one(name)?;
-            let at = position(&list.borrow(), &item)?;
+            let at = position(machine, &list.borrow(), &item)?;
             match at {
                 Some(at) => drop(list.borrow_mut().remove(at)),
                 None => return value_error("list.remove(x): x not in list"),
@@ -88,7 +88,7 @@ pub(super) fn call(
                 key.filter(|key| !matches!(key, Value::None)),
                 reverse,
             )?;
-            *list.borrow_mut() = result;
+            **list.borrow_mut() = result;
         }
         "__setitem__" => {
             let [at, item] = arguments.bind(name, ["index", "value"], 2)?;
@@ -103,7 +103,7 @@ pub(super) fn call(
             let at = place(list.len(), at, "list assignment index out of range")?;
             list.remove(at);
         }
-        _ => return call_frozen(&list.borrow().clone(), name, arguments),
+        _ => return call_frozen(machine, &list.borrow(), name, arguments),
     }
     Ok(Value::None)
 }
@@ -117,22 +117,27 @@ fn place(length: usize, at: i128, message: &str) -> Outcome<usize> {
     }
 }
 
-fn position(items: &[Value], wanted: &Value) -> Outcome<Option<usize>> {
+fn position(machine: &Machine<'_>, items: &[Value], wanted: &Value) -> Outcome<Option<usize>> {
     for (at, item) in items.iter().enumerate() {
-        if are_equal(item, wanted)? {
+        if are_equal(machine, item, wanted)? {
             return Ok(Some(at));
         }
     }
     Ok(None)
 }
 
-pub(super) fn call_frozen(items: &[Value], name: &str, arguments: Arguments) -> Outcome<Value> {
+pub(super) fn call_frozen(
+    machine: &Machine<'_>,
+    items: &[Value],
+    name: &str,
+    arguments: Arguments,
+) -> Outcome<Value> {
     match name {
         "count" => {
             let wanted = arguments.one(name)?;
             let mut count = 0;
             for item in items {
-                count += i128::from(are_equal(item, &wanted)?);
+                count += i128::from(are_equal(machine, item, &wanted)?);
             }
             Ok(Value::Int(count))
         }
@@ -141,9 +146,9 @@ pub(super) fn call_frozen(items: &[Value], name: &str, arguments: Arguments) -> 
             let wanted = wanted.unwrap_or(Value::None);
             let start = start.map_or(Ok(0), |start| start.as_int("start"))?;
             let skip = usize::try_from(start.max(0)).unwrap_or(0).min(items.len());
-            match position(&items[skip..], &wanted)? {
+            match position(machine, &items[skip..], &wanted)? {
                 Some(at) => Ok(Value::size(at + skip)),
-                None => value_error(format!("{} is not in list", wanted.repr())),
+                None => value_error(format!("{} is not in list", wanted.repr(machine)?)),
             }
         }
         _ => type_error(format!("a list has no method `{name}`")),

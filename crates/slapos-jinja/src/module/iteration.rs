@@ -172,7 +172,7 @@ fn groupby(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
             _ => item.clone(),
         };
         match groups.last_mut() {
-            Some((last, group)) if are_equal(last, &by)? => group.push(item),
+            Some((last, group)) if are_equal(machine, last, &by)? => group.push(item),
             _ => groups.push((by, vec![item])),
         }
     }

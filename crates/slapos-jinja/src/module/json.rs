@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use crate::error::{ErrorKind, Outcome, fail, type_error};
-use crate::value::{Value, float_text, from_json_text, order};
+use crate::render::Machine;
+use crate::value::{Value, float_text, from_json_text, sort_keyed};
 
 pub(super) fn module() -> Value {
     let loads = Value::function("loads", |machine, arguments| {
@@ -34,7 +35,7 @@ pub(super) fn module() -> Value {
         let [value, _, ascii, _, _, _, indent, separators, _, sorts] =
             arguments.bind("dumps", names, 1)?;
         let flag = |value: Option<Value>, default| value.map_or(Ok(default), |flag| flag.is_true());
-        let mut layout = Layout::new(indent.as_ref())?;
+        let mut layout = Layout::new(machine, indent.as_ref())?;
         layout.is_ascii = flag(ascii, true)?;
         layout.sorts = flag(sorts, false)?;
         if let Some(pair) = separators.and_then(|pair| pair.sequence())
@@ -52,8 +53,12 @@ pub(super) fn module() -> Value {
 }
 
 /// The filter `tojson`: keys sorted, safe within HTML.
-pub(crate) fn to_json_for_html(value: &Value, indent: Option<&Value>) -> Outcome<Value> {
-    let mut layout = Layout::new(indent)?;
+pub(crate) fn to_json_for_html(
+    machine: &Machine<'_>,
+    value: &Value,
+    indent: Option<&Value>,
+) -> Outcome<Value> {
+    let mut layout = Layout::new(machine, indent)?;
     layout.sorts = true;
     let mut out = String::new();
     layout.write(&mut out, value, 0)?;
@@ -68,7 +73,8 @@ pub(crate) fn to_json_for_html(value: &Value, indent: Option<&Value>) -> Outcome
     Ok(Value::text(out))
 }
 
-struct Layout {
+struct Layout<'m, 's> {
+    machine: &'m Machine<'s>,
     indent: Option<String>,
     item: Rc<str>,
     key: Rc<str>,
@@ -79,8 +85,8 @@ struct Layout {
 /// Values within values; a list may hold itself.
 const DEPTH_MAX: usize = 200;
 
-impl Layout {
-    fn new(indent: Option<&Value>) -> Outcome<Layout> {
+impl<'m, 's> Layout<'m, 's> {
+    fn new(machine: &'m Machine<'s>, indent: Option<&Value>) -> Outcome<Layout<'m, 's>> {
         let indent = match indent {
             None | Some(Value::None) => None,
             Some(Value::Str(text)) => Some(text.to_string()),
@@ -89,6 +95,7 @@ impl Layout {
             ),
         };
         Ok(Layout {
+            machine,
             item: Rc::from(if indent.is_some() { "," } else { ", " }),
             key: Rc::from(": "),
             is_ascii: true,
@@ -104,6 +111,7 @@ impl Layout {
                 "Circular reference detected, or a value that is too deep",
             );
         }
+        self.machine.spend(1)?;
         match value {
             Value::None => out.push_str("null"),
             Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
@@ -113,7 +121,7 @@ impl Layout {
                 out.push_str(if *n > 0.0 { "Infinity" } else { "-Infinity" });
             }
             Value::Float(n) => out.push_str(&float_text(*n)),
-            Value::Str(text) => self.text(out, text),
+            Value::Str(text) => self.text(out, text)?,
             Value::Dict(_) => self.dict(out, value, depth)?,
             Value::Undefined(missing) => {
                 return fail(ErrorKind::Undefined, missing.message.to_string());
@@ -131,26 +139,29 @@ impl Layout {
         Ok(())
     }
 
-    fn new_line(&self, out: &mut String, depth: usize) {
+    fn new_line(&self, out: &mut String, depth: usize) -> Outcome<()> {
         if let Some(indent) = &self.indent {
+            self.machine.make(indent.len().saturating_mul(depth))?;
             out.push('\n');
             for _ in 0..depth {
                 out.push_str(indent);
             }
         }
+        Ok(())
     }
 
     fn list(&self, out: &mut String, items: &[Value], depth: usize) -> Outcome<()> {
         out.push('[');
         for (at, item) in items.iter().enumerate() {
             if at > 0 {
+                self.machine.make(self.item.len())?;
                 out.push_str(&self.item);
             }
-            self.new_line(out, depth + 1);
+            self.new_line(out, depth + 1)?;
             self.write(out, item, depth + 1)?;
         }
         if !items.is_empty() {
-            self.new_line(out, depth);
+            self.new_line(out, depth)?;
         }
         out.push(']');
         Ok(())
@@ -159,25 +170,18 @@ impl Layout {
     fn dict(&self, out: &mut String, dict: &Value, depth: usize) -> Outcome<()> {
         let mut pairs = dict.pairs().unwrap_or_default();
         if self.sorts {
-            for (key, _) in &pairs {
-                order(key, &pairs[0].0, "<")?;
-            }
-            pairs.sort_by(|(a, _), (b, _)| {
-                order(a, b, "<")
-                    .ok()
-                    .flatten()
-                    .unwrap_or(std::cmp::Ordering::Equal)
-            });
+            pairs = sort_keyed(self.machine, pairs, false)?;
         }
         out.push('{');
         for (at, (key, value)) in pairs.iter().enumerate() {
             if at > 0 {
+                self.machine.make(self.item.len())?;
                 out.push_str(&self.item);
             }
-            self.new_line(out, depth + 1);
+            self.new_line(out, depth + 1)?;
             let key = match key {
                 Value::Str(text) => Rc::clone(text),
-                Value::Int(_) | Value::Float(_) => Rc::from(key.repr()),
+                Value::Int(_) | Value::Float(_) => Rc::from(key.repr(self.machine)?),
                 Value::Bool(flag) => Rc::from(if *flag { "true" } else { "false" }),
                 Value::None => Rc::from("null"),
                 other => {
@@ -187,18 +191,20 @@ impl Layout {
                     ));
                 }
             };
-            self.text(out, &key);
+            self.text(out, &key)?;
+            self.machine.make(self.key.len())?;
             out.push_str(&self.key);
             self.write(out, value, depth + 1)?;
         }
         if !pairs.is_empty() {
-            self.new_line(out, depth);
+            self.new_line(out, depth)?;
         }
         out.push('}');
         Ok(())
     }
 
-    fn text(&self, out: &mut String, text: &str) {
+    fn text(&self, out: &mut String, text: &str) -> Outcome<()> {
+        self.machine.make(text.len())?;
         out.push('"');
         for c in text.chars() {
             match c {
@@ -219,5 +225,6 @@ impl Layout {
             }
         }
         out.push('"');
+        Ok(())
     }
 }

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use super::{Frame, Machine};
 use crate::ast::{Expr, FilterCall};
 use crate::error::{ErrorKind, Outcome, fail, type_error};
-use crate::value::{Dict, Key, Missing, Value, binary, compare_by, item, negative, slice};
+use crate::value::{
+    Dict, Key, Missing, PER_PAIR, Value, binary, compare_by, item, negative, slice,
+};
 use crate::{filter, limits, method, test};
 
 impl Machine<'_> {
@@ -88,7 +90,7 @@ impl Machine<'_> {
             Expr::Concat(items) => {
                 let mut text = String::new();
                 for item in items {
-                    text.push_str(&self.evaluate(frame, item)?.to_text()?);
+                    text.push_str(&self.evaluate(frame, item)?.to_text(self)?);
                 }
                 self.make(text.len())?;
                 Value::text(text)
@@ -117,6 +119,7 @@ impl Machine<'_> {
     }
 
     fn all(&self, frame: &Frame, items: &[Expr]) -> Outcome<Vec<Value>> {
+        self.make_values(items.len() + 1)?;
         items
             .iter()
             .map(|item| self.evaluate(frame, item))
@@ -124,11 +127,12 @@ impl Machine<'_> {
     }
 
     fn dict(&self, frame: &Frame, pairs: &[(Expr, Expr)]) -> Outcome<Value> {
+        self.make_values(1 + pairs.len() * PER_PAIR)?;
         let mut dict = Dict::with_capacity(pairs.len());
         for (key, value) in pairs {
             let key = self.evaluate(frame, key)?;
             let value = self.evaluate(frame, value)?;
-            dict.insert(Key::of(&key)?, (key, value));
+            dict.insert(Key::of(self, &key)?, (key, value));
         }
         Ok(Value::dict(dict))
     }
@@ -150,7 +154,7 @@ impl Machine<'_> {
     /// `value[index]`: the item, else the attribute of that name.
     pub(crate) fn item(&self, value: &Value, index: &Value) -> Outcome<Value> {
         index.clone().defined()?;
-        if let Some(found) = item(value, index)? {
+        if let Some(found) = item(self, value, index)? {
             return Ok(found);
         }
         if let Value::Str(name) = index
@@ -158,7 +162,7 @@ impl Machine<'_> {
         {
             return Ok(found);
         }
-        let (kind, index) = (value.type_name(), index.repr());
+        let (kind, index) = (value.type_name(), index.repr(self)?);
         Ok(Value::missing(format!(
             "'{kind} object' has no element {index}"
         )))
@@ -172,7 +176,7 @@ impl Machine<'_> {
 }
 
 /// `value.name`: the attribute, else the item of that name.
-pub(crate) fn attribute(_: &Machine<'_>, value: &Value, name: &str) -> Outcome<Value> {
+pub(crate) fn attribute(machine: &Machine<'_>, value: &Value, name: &str) -> Outcome<Value> {
     if let Value::Undefined(missing) = value {
         return fail(ErrorKind::Undefined, missing.message.to_string());
     }
@@ -182,7 +186,7 @@ pub(crate) fn attribute(_: &Machine<'_>, value: &Value, name: &str) -> Outcome<V
     if let Some(found) = method::attribute(value, name) {
         return Ok(found);
     }
-    if let Some(found) = item(value, &Value::text(name))? {
+    if let Some(found) = item(machine, value, &Value::text(name))? {
         return Ok(found);
     }
     let kind = value.type_name();

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Value, View};
+use super::{Nest, Value, View};
 use crate::error::{ErrorKind, Outcome, fail, type_error};
 use crate::render::Machine;
 
@@ -12,18 +12,23 @@ type Next = Box<dyn FnMut(&Machine<'_>) -> Outcome<Option<Value>>>;
 
 /// An iterator: shared, and used up by whoever goes through it.
 #[derive(Clone)]
-pub(crate) struct Iter(Rc<RefCell<Next>>);
+pub(crate) struct Iter(Rc<RefCell<Nest<Option<Next>>>>);
 
 /// An iterator from a function.
 pub(crate) fn lazy(next: impl FnMut(&Machine<'_>) -> Outcome<Option<Value>> + 'static) -> Value {
-    Value::Iter(Iter(Rc::new(RefCell::new(Box::new(next)))))
+    let next: Next = Box::new(next);
+    Value::Iter(Iter(Rc::new(RefCell::new(Nest::new(Some(next))))))
 }
 
 impl Iter {
     pub(crate) fn next(&self, machine: &Machine<'_>) -> Outcome<Option<Value>> {
         machine.spend(1)?;
         match self.0.try_borrow_mut() {
-            Ok(mut next) => next(machine),
+            Ok(mut next) => match &mut **next {
+                // Iterators over iterators, as `map` makes them, are calls within calls.
+                Some(next) => machine.deeper(|| next(machine)),
+                None => Ok(None),
+            },
             Err(_) => fail(ErrorKind::Value, "generator already executing"),
         }
     }

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::compare::set_of;
+use super::compare::with_sets;
 use super::iterate::range_item;
-use super::{Dict, Key, Value, View, are_equal, int_to_float, order};
+use super::{Dict, Key, PER_PAIR, Value, View, are_equal, int_to_float, order};
 use crate::ast::{Comparison, Operator};
 use crate::error::{ErrorKind, Outcome, fail, failure, type_error};
 use crate::format;
@@ -33,32 +33,38 @@ pub(crate) fn binary(
             Ok(Value::text(format!("{x}{y}")))
         }
         (Operator::Add, Value::Bytes(x), Value::Bytes(y)) => {
+            machine.make(x.len() + y.len())?;
             Ok(Value::Bytes(Rc::from([&**x, &**y].concat())))
         }
         (Operator::Add, Value::List(x), Value::List(y)) => {
-            machine.spend((x.borrow().len() + y.borrow().len()) as u64)?;
+            machine.make_values(x.borrow().len() + y.borrow().len())?;
             Ok(Value::list(
                 [x.borrow().as_slice(), y.borrow().as_slice()].concat(),
             ))
         }
         (Operator::Add, Value::Tuple(x), Value::Tuple(y)) => {
-            Ok(Value::tuple([&**x, &**y].concat()))
+            machine.make_values(x.len() + y.len())?;
+            Ok(Value::tuple([x.as_slice(), y.as_slice()].concat()))
         }
         (Operator::Multiply, sequence, times) | (Operator::Multiply, times, sequence)
             if times.as_int("").is_ok() && is_repeatable(sequence) =>
         {
             repeat(machine, sequence, times.as_int("the count")?)
         }
-        (Operator::Subtract, _, _) if set_of(&a).is_some() && set_of(&b).is_some() => {
-            let (x, y) = (
-                set_of(&a).unwrap_or_default(),
-                set_of(&b).unwrap_or_default(),
-            );
-            Ok(Value::set(
-                x.into_iter()
-                    .filter(|(key, _)| !y.contains_key(key))
-                    .collect(),
-            ))
+        (Operator::Subtract, _, _) => {
+            let rest = with_sets(machine, &a, &b, |x, y| -> Outcome<Dict> {
+                machine.make_values(x.len().saturating_mul(PER_PAIR))?;
+                let rest = x.iter().filter(|(key, _)| !y.contains_key(*key));
+                Ok(rest
+                    .map(|(key, pair)| (key.clone(), pair.clone()))
+                    .collect::<Dict>())
+            })?;
+            match rest {
+                // The difference of frozen sets is frozen.
+                Some(rest) if matches!(a, Value::FrozenSet(_)) => Ok(Value::frozen_set(rest?)),
+                Some(rest) => Ok(Value::set(rest?)),
+                None => unsupported(operator, &a, &b),
+            }
         }
         _ => unsupported(operator, &a, &b),
     }
@@ -188,11 +194,11 @@ pub(crate) fn compare(
     b: &Value,
 ) -> Outcome<bool> {
     let by = |text: &str, wanted: &[Ordering]| {
-        Ok(order(a, b, text)?.is_some_and(|found| wanted.contains(&found)))
+        Ok(order(machine, a, b, text)?.is_some_and(|found| wanted.contains(&found)))
     };
     match sign {
-        Comparison::Equal => are_equal(a, b),
-        Comparison::NotEqual => Ok(!are_equal(a, b)?),
+        Comparison::Equal => are_equal(machine, a, b),
+        Comparison::NotEqual => Ok(!are_equal(machine, a, b)?),
         Comparison::Less => by("<", &[Ordering::Less]),
         Comparison::LessEqual => by("<=", &[Ordering::Less, Ordering::Equal]),
         Comparison::Greater => by(">", &[Ordering::Greater]),
@@ -211,12 +217,17 @@ pub(crate) fn contains(machine: &Machine<'_>, container: &Value, item: &Value) -
             Ok(text.contains(&*item))
         }
         Value::Dict(dict) | Value::Set(dict) | Value::View(View::Keys, dict) => {
-            Ok(dict.borrow().contains_key(&Key::of(item)?))
+            Ok(dict.borrow().contains_key(&Key::of(machine, item)?))
         }
-        Value::FrozenSet(set) => Ok(set.contains_key(&Key::of(item)?)),
+        Value::FrozenSet(set) => Ok(set.contains_key(&Key::of(machine, item)?)),
+        Value::List(items) => any_equal(machine, &items.borrow(), item),
+        Value::Tuple(items) => any_equal(machine, items, item),
+        Value::Range(..) if item.as_int("").is_ok() => Ok(is_in_range(container, item)),
         other => {
-            for one in other.items(machine)? {
-                if are_equal(&one, item)? {
+            // As in Python, an iterator is used up to where the item is found.
+            let iter = other.iter(machine)?;
+            while let Some(one) = iter.next(machine)? {
+                if are_equal(machine, &one, item)? {
                     return Ok(true);
                 }
             }
@@ -225,8 +236,35 @@ pub(crate) fn contains(machine: &Machine<'_>, container: &Value, item: &Value) -
     }
 }
 
+fn any_equal(machine: &Machine<'_>, items: &[Value], wanted: &Value) -> Outcome<bool> {
+    for item in items {
+        if are_equal(machine, item, wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_in_range(range: &Value, item: &Value) -> bool {
+    let (Value::Range(start, stop, step), Ok(n)) = (range, item.as_int("")) else {
+        return false;
+    };
+    let is_within = match *step > 0 {
+        true => *start <= n && n < *stop,
+        false => *stop < n && n <= *start,
+    };
+    is_within
+        && n.checked_sub(*start)
+            .and_then(|from| from.checked_rem(*step))
+            == Some(0)
+}
+
 /// `container[index]`; none where Python raises, so that the result is a missing value.
-pub(crate) fn item(container: &Value, index: &Value) -> Outcome<Option<Value>> {
+pub(crate) fn item(
+    machine: &Machine<'_>,
+    container: &Value,
+    index: &Value,
+) -> Outcome<Option<Value>> {
     let at = |length: usize| {
         let index = index.as_int("").ok()?;
         let length = i128::try_from(length).ok()?;
@@ -237,7 +275,7 @@ pub(crate) fn item(container: &Value, index: &Value) -> Outcome<Option<Value>> {
         Value::Undefined(missing) => {
             return fail(ErrorKind::Undefined, missing.message.to_string());
         }
-        Value::Dict(dict) => match Key::of(index) {
+        Value::Dict(dict) => match Key::of(machine, index) {
             Ok(key) => dict.borrow().get(&key).map(|(_, value)| value.clone()),
             Err(_) => None,
         },

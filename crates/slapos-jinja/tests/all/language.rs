@@ -232,3 +232,15 @@ fn render_of_what_is_wrong_says_what_and_where() {
         assert_eq!((error.kind, error.line), (kind, 2), "{template}: {error}");
     }
 }
+
+#[test]
+fn render_of_values_within_themselves_prints_dots() {
+    assert_eq!(
+        text("{% set a = [1] %}{% do a.append(a) %}{% do a.append((a,)) %}{{ a }}"),
+        "[1, [...], ([...],)]"
+    );
+    assert_eq!(
+        text("{% set d = {} %}{% do d.update(d=d, l=[d]) %}{{ d }}{% set l = [[]] * 2 %}{{ l }}"),
+        "{'d': {...}, 'l': [{...}]}[[], []]"
+    );
+}
