@@ -29,8 +29,9 @@ struct Field {
 /// `text % values`
 pub(crate) fn percent(machine: &Machine<'_>, text: &str, values: &Value) -> Outcome<Value> {
     let is_mapping = matches!(values, Value::Dict(_));
+    machine.spend(text.len() as u64 / 16)?;
     let mut plain = match values {
-        Value::Tuple(items) => items.to_vec(),
+        Value::Tuple(_) => values.items(machine)?,
         other => vec![other.clone()],
     }
     .into_iter();

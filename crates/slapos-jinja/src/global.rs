@@ -10,7 +10,7 @@ use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::filter::sorted;
 use crate::method::{dict::merged, set::set_from, text};
 use crate::render::Machine;
-use crate::value::{Dict, Nest, Value, binary, float_to_int, floor_divide, lazy};
+use crate::value::{Dict, Nest, Value, binary, divided, fitting, float_to_int, floor_divide, lazy};
 use crate::{format, module};
 
 /// Types, which are called too.
@@ -122,8 +122,7 @@ pub(crate) fn call(machine: &Machine<'_>, name: &str, arguments: Arguments) -> O
         "divmod" => {
             let [a, b] = arguments.bind(name, ["a", "b"], 2)?;
             let (a, b) = (a.unwrap_or(Value::None), b.unwrap_or(Value::None));
-            let (quotient, rest) = floor_divide(a.as_int("a")?, b.as_int("b")?)?;
-            return Ok(Value::tuple(vec![Value::Int(quotient), Value::Int(rest)]));
+            return div_mod(&a, &b);
         }
         "pow" => {
             let [a, b] = arguments.bind(name, ["base", "exp"], 2)?;
@@ -139,8 +138,12 @@ pub(crate) fn call(machine: &Machine<'_>, name: &str, arguments: Arguments) -> O
         }
         "isinstance" => {
             let [value, kinds] = arguments.bind(name, ["obj", "class_or_tuple"], 2)?;
-            return is_instance(&value.unwrap_or(Value::None), &kinds.unwrap_or(Value::None))
-                .map(Value::Bool);
+            return is_instance(
+                machine,
+                &value.unwrap_or(Value::None),
+                &kinds.unwrap_or(Value::None),
+            )
+            .map(Value::Bool);
         }
         "next" => {
             let [iterator, default] = arguments.bind(name, ["iterator", "default"], 1)?;
@@ -155,6 +158,22 @@ pub(crate) fn call(machine: &Machine<'_>, name: &str, arguments: Arguments) -> O
         _ => {}
     }
     of_one(machine, name, arguments.one(name)?)
+}
+
+fn div_mod(a: &Value, b: &Value) -> Outcome<Value> {
+    let has_float = matches!(a, Value::Float(_)) || matches!(b, Value::Float(_));
+    if let (true, Some(a), Some(b)) = (has_float, a.as_float(), b.as_float()) {
+        if b == 0.0 {
+            return fail(ErrorKind::ZeroDivision, "float floor division by zero");
+        }
+        let (quotient, rest) = divided(a, b);
+        return Ok(Value::tuple(vec![
+            Value::Float(quotient),
+            Value::Float(rest),
+        ]));
+    }
+    let (quotient, rest) = floor_divide(a.as_int("a")?, b.as_int("b")?)?;
+    Ok(Value::tuple(vec![Value::Int(quotient), Value::Int(rest)]))
 }
 
 fn of_one(machine: &Machine<'_>, name: &str, value: Value) -> Outcome<Value> {
@@ -176,9 +195,9 @@ fn of_one(machine: &Machine<'_>, name: &str, value: Value) -> Outcome<Value> {
         },
         "abs" => match value.defined()? {
             Value::Float(n) => Ok(Value::Float(n.abs())),
-            other => Ok(Value::Int(
-                other.as_int("the value of abs()")?.saturating_abs(),
-            )),
+            other => Ok(Value::Int(fitting(
+                other.as_int("the value of abs()")?.checked_abs(),
+            )?)),
         },
         "all" | "any" => {
             let wanted = name == "any";
@@ -327,8 +346,10 @@ pub(crate) fn round_float(n: f64, digits: i128) -> f64 {
     (n / scale).round_ties_even() * scale
 }
 
-fn is_instance(value: &Value, kinds: &Value) -> Outcome<bool> {
-    let kinds = kinds.sequence().unwrap_or_else(|| vec![kinds.clone()]);
+fn is_instance(machine: &Machine<'_>, value: &Value, kinds: &Value) -> Outcome<bool> {
+    let kinds = kinds
+        .sequence(machine)?
+        .unwrap_or_else(|| vec![kinds.clone()]);
     let name = value.type_name();
     for kind in kinds {
         let Value::Type(kind) = kind else {
@@ -356,11 +377,16 @@ pub(crate) fn construct(
         "enumerate" => {
             let [items, start] = arguments.bind(name, ["iterable", "start"], 1)?;
             let iter = items.unwrap_or(Value::None).iter(machine)?;
-            let mut at = start.map_or(Ok(0), |start| start.as_int("start"))?;
+            let mut at = Some(start.map_or(Ok(0), |start| start.as_int("start"))?);
             return Ok(lazy(move |machine| {
-                let item = iter.next(machine)?;
-                at += 1;
-                Ok(item.map(|item| Value::tuple(vec![Value::Int(at - 1), item])))
+                let Some(item) = iter.next(machine)? else {
+                    return Ok(None);
+                };
+                machine.make_values(2)?;
+                // The count fails when it is wanted beyond its end, as that of Python never does.
+                let here = fitting(at)?;
+                at = here.checked_add(1);
+                Ok(Some(Value::tuple(vec![Value::Int(here), item])))
             }));
         }
         "complex" => {
@@ -452,7 +478,7 @@ fn int(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
 
 /// As `int(text, base)` reads it.
 pub(crate) fn parse_int(text: &str, base: i128) -> Option<i128> {
-    let text = text.trim();
+    let text = slapos_python::text::trim(text);
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
@@ -487,7 +513,7 @@ pub(crate) fn parse_int(text: &str, base: i128) -> Option<i128> {
 
 /// As `float(text)` reads it.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
-    let text = text.trim().replace('_', "");
+    let text = slapos_python::text::trim(text).replace('_', "");
     match text.to_ascii_lowercase().trim_start_matches(['+', '-']) {
         "infinity" | "inf" | "nan" => {}
         plain if !plain.starts_with(|c: char| c.is_ascii_digit() || c == '.') => return None,
@@ -518,6 +544,7 @@ fn zip(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
         .map(|items| items.iter(machine))
         .collect::<Outcome<Vec<_>>>()?;
     Ok(lazy(move |machine| {
+        machine.make_values(iters.len())?;
         let mut row = Vec::with_capacity(iters.len());
         for iter in &iters {
             match iter.next(machine)? {
@@ -542,6 +569,7 @@ fn mapped(machine: &Machine<'_>, name: &'static str, mut arguments: Arguments) -
         .collect::<Outcome<Vec<_>>>()?;
     Ok(lazy(move |machine| {
         loop {
+            machine.make_values(iters.len())?;
             let mut row = Vec::with_capacity(iters.len());
             for iter in &iters {
                 match iter.next(machine)? {

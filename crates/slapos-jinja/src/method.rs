@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::arguments::Arguments;
 use crate::error::Outcome;
 use crate::render::Machine;
-use crate::value::{Dict, Key, Value};
+use crate::value::{Key, Value};
 
 pub(crate) mod dict;
 mod list;
@@ -89,17 +89,7 @@ fn of_type(kind: &'static str, name: &str) -> Option<Value> {
         return Some(Value::text(kind));
     }
     if (kind, name) == ("dict", "fromkeys") {
-        return Some(Value::function(name, |machine, arguments| {
-            let [keys, value] = arguments.bind("fromkeys", ["iterable", "value"], 1)?;
-            let mut dict = Dict::new();
-            for key in keys.unwrap_or(Value::None).items(machine)? {
-                dict.insert(
-                    Key::of(machine, &key)?,
-                    (key, value.clone().unwrap_or(Value::None)),
-                );
-            }
-            Ok(Value::dict(dict))
-        }));
+        return Some(Value::function(name, dict::from_keys));
     }
     let known: &[&str] = match kind {
         "str" => text::NAMES,

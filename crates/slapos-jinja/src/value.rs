@@ -29,7 +29,8 @@ pub(crate) use iterate::{Iter, lazy};
 pub(crate) use key::Key;
 pub(crate) use nest::{Nest, drop_flat};
 pub(crate) use operate::{
-    binary, compare as compare_by, contains, floor_divide, item, negative, slice, union,
+    binary, compare as compare_by, contains, divided, fitting, floor_divide, item, negative, slice,
+    union,
 };
 pub(crate) use slapos_python::print::{float as float_text, quoted};
 pub(crate) use sort::sort_keyed;

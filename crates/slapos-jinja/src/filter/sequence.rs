@@ -71,7 +71,7 @@ pub(super) fn apply(
         "groupby" => groupby(machine, given)?,
         "items" => match given.one(name)? {
             Value::Undefined(_) => generator(Vec::new()),
-            value => match value.pairs() {
+            value => match value.pairs(machine)? {
                 Some(pairs) => generator(
                     pairs
                         .into_iter()
@@ -146,12 +146,13 @@ fn join(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
             }
             _ => item.clone(),
         };
+        let text = item.to_text(machine)?;
+        machine.make(separator.len() + text.len())?;
         if at > 0 {
             out.push_str(&separator);
         }
-        out.push_str(&item.to_text(machine)?);
+        out.push_str(&text);
     }
-    machine.make(out.len())?;
     Ok(Value::text(out))
 }
 
@@ -185,7 +186,7 @@ fn dictsort(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [dict, case, by, reverse] = arguments.bind("dictsort", names, 1)?;
     let (case, reverse) = (flag(case, false)?, flag(reverse, false)?);
     let by = by.map_or(Ok(Rc::from("key")), |by| by.as_str("by"))?;
-    let Some(pairs) = dict.unwrap_or(Value::None).defined()?.pairs() else {
+    let Some(pairs) = dict.unwrap_or(Value::None).defined()?.pairs(machine)? else {
         return type_error("dictsort needs a mapping");
     };
     let keyed = pairs.into_iter().map(|(key, value)| {
@@ -344,7 +345,11 @@ fn batch(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
         return fail(ErrorKind::Value, "batch: linecount must be above 0");
     }
     let items = items.unwrap_or(Value::None).items(machine)?;
-    machine.spend(size as u64)?;
+    let lines = items.len().div_ceil(size);
+    machine.make_values(match fill {
+        Some(_) => lines.saturating_mul(size),
+        None => items.len(),
+    })?;
     let lines = items.chunks(size).map(|chunk| {
         let mut line = chunk.to_vec();
         if let Some(fill) = &fill
@@ -363,8 +368,8 @@ fn slice(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     if slices == 0 {
         return fail(ErrorKind::Value, "slice: slices must be above 0");
     }
-    machine.spend(slices as u64)?;
     let items = items.unwrap_or(Value::None).items(machine)?;
+    machine.make_values(slices.saturating_add(items.len()).saturating_mul(2))?;
     let (size, longer) = (items.len() / slices, items.len() % slices);
     let mut rest = items.as_slice();
     let mut all = Vec::new();
@@ -397,7 +402,7 @@ fn groupby(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let mut groups: Vec<(Value, Value, Vec<Value>)> = Vec::new();
     for (key, pair) in keyed {
         let Some([shown, item]) = pair
-            .sequence()
+            .sequence(machine)?
             .and_then(|pair| <[Value; 2]>::try_from(pair).ok())
         else {
             continue;

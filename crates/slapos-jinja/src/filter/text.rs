@@ -6,7 +6,7 @@ use crate::arguments::Arguments;
 use crate::error::Outcome;
 use crate::method::text as methods;
 use crate::render::Machine;
-use crate::value::Value;
+use crate::value::{Value, fitting};
 
 pub(super) const NAMES: &[&str] = &[
     "capitalize",
@@ -144,7 +144,7 @@ fn truncate(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let (length, leeway) = (number(length, 255)?.max(0), number(leeway, 5)?.max(0));
     let end = end.map_or(Ok(Rc::from("...")), |end| end.to_text(machine))?;
     let whole = i128::try_from(text.chars().count()).unwrap_or(i128::MAX);
-    if whole <= length + leeway {
+    if whole <= fitting(length.checked_add(leeway))? {
         return Ok(Value::Str(text));
     }
     let room = usize::try_from(length)
@@ -217,7 +217,10 @@ fn file_size(arguments: Arguments) -> Outcome<Value> {
 
 fn xml_attributes(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [value, space] = arguments.bind("xmlattr", ["d", "autospace"], 1)?;
-    let pairs = value.unwrap_or(Value::None).pairs().unwrap_or_default();
+    let pairs = value
+        .unwrap_or(Value::None)
+        .pairs(machine)?
+        .unwrap_or_default();
     let mut out = String::new();
     for (name, value) in pairs {
         if !matches!(value, Value::None | Value::Undefined(_)) {

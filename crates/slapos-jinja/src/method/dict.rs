@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::arguments::Arguments;
 use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::render::Machine;
-use crate::value::{Dict, Key, Shared, Value, View};
+use crate::value::{Dict, Key, PER_PAIR, Shared, Value, View};
 
 pub(super) const NAMES: &[&str] = &[
     "clear",
@@ -46,6 +46,7 @@ pub(super) fn call(
         "setdefault" => {
             let [key, default] = arguments.bind(name, ["key", "default"], 1)?;
             let key = key.unwrap_or(Value::None);
+            machine.make_values(PER_PAIR)?;
             let mut dict = dict.borrow_mut();
             let entry = dict.entry(Key::of(machine, &key)?);
             Ok(entry
@@ -56,6 +57,7 @@ pub(super) fn call(
         "pop" => {
             let [key, default] = arguments.bind(name, ["key", "default"], 1)?;
             let key = key.unwrap_or(Value::None);
+            moves(machine, dict)?;
             let popped = dict
                 .borrow_mut()
                 .shift_remove(&Key::of(machine, &key)?)
@@ -72,7 +74,10 @@ pub(super) fn call(
             Some((_, (key, value))) => Ok(Value::tuple(vec![key, value])),
             None => fail(ErrorKind::Key, "popitem(): dictionary is empty"),
         },
-        "copy" => Ok(Value::dict(dict.borrow().clone())),
+        "copy" => {
+            arguments.none(name)?;
+            copied(machine, dict).map(Value::dict)
+        }
         "clear" => {
             dict.borrow_mut().clear();
             Ok(Value::None)
@@ -85,34 +90,49 @@ pub(super) fn call(
         "__setitem__" => {
             let [key, value] = arguments.bind(name, ["key", "value"], 2)?;
             let (key, value) = (key.unwrap_or(Value::None), value.unwrap_or(Value::None));
+            machine.make_values(PER_PAIR)?;
             let more = vec![(Key::of(machine, &key)?, (key, value))];
             insert_all(&mut dict.borrow_mut(), more);
             Ok(Value::None)
         }
         "__delitem__" => {
             let key = arguments.one(name)?;
+            moves(machine, dict)?;
             match dict.borrow_mut().shift_remove(&Key::of(machine, &key)?) {
                 Some(_) => Ok(Value::None),
                 None => fail(ErrorKind::Key, key.repr(machine)?),
             }
         }
-        "fromkeys" => {
-            let [keys, value] = arguments.bind(name, ["iterable", "value"], 1)?;
-            let mut made = Dict::new();
-            for key in keys.unwrap_or(Value::None).items(machine)? {
-                made.insert(
-                    Key::of(machine, &key)?,
-                    (key, value.clone().unwrap_or(Value::None)),
-                );
-            }
-            Ok(Value::dict(made))
-        }
+        "fromkeys" => from_keys(machine, arguments),
         _ => type_error(format!("a dict has no method `{name}`")),
     }
 }
 
+/// Removing keeps the order, so what is behind moves up.
+fn moves(machine: &Machine<'_>, dict: &Shared<Dict>) -> Outcome<()> {
+    machine.spend(dict.borrow().len() as u64 / 4)
+}
+
+fn copied(machine: &Machine<'_>, dict: &Shared<Dict>) -> Outcome<Dict> {
+    let dict = dict.borrow();
+    machine.make_values(dict.len().saturating_mul(PER_PAIR))?;
+    Ok(dict.clone())
+}
+
+/// `dict.fromkeys(keys, value)`
+pub(super) fn from_keys(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
+    let [keys, value] = arguments.bind("fromkeys", ["iterable", "value"], 1)?;
+    let value = value.unwrap_or(Value::None);
+    let mut made = Dict::new();
+    for key in keys.unwrap_or(Value::None).items(machine)? {
+        machine.make_values(PER_PAIR)?;
+        insert_all(&mut made, [(Key::of(machine, &key)?, (key, value.clone()))]);
+    }
+    Ok(Value::dict(made))
+}
+
 /// A key that is there keeps its first form, as in Python.
-fn insert_all(dict: &mut Dict, more: impl IntoIterator<Item = (Key, (Value, Value))>) {
+pub(crate) fn insert_all(dict: &mut Dict, more: impl IntoIterator<Item = (Key, (Value, Value))>) {
     for (key, (shown, value)) in more {
         match dict.get_mut(&key) {
             Some(slot) => slot.1 = value,
@@ -129,13 +149,15 @@ pub(crate) fn merged(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Dic
     let mut dict = Dict::new();
     for given in arguments.plain {
         if let Value::Dict(other) = &given {
-            insert_all(&mut dict, other.borrow().clone());
+            let other = copied(machine, other)?;
+            insert_all(&mut dict, other);
             continue;
         }
         for pair in given.items(machine)? {
             let Ok([key, value]) = <[Value; 2]>::try_from(pair.items(machine)?) else {
                 return value_error("an element of the update sequence is no pair");
             };
+            machine.make_values(PER_PAIR)?;
             insert_all(&mut dict, [(Key::of(machine, &key)?, (key, value))]);
         }
     }

@@ -1,5 +1,7 @@
 //! Methods of lists and tuples.
 
+use std::rc::Rc;
+
 use crate::arguments::Arguments;
 use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::filter::sorted;
@@ -31,12 +33,12 @@ pub(super) fn call(
     match name {
         "append" => {
             let item = arguments.one(name)?;
-            machine.spend(1)?;
+            machine.make_values(1)?;
             list.borrow_mut().push(item);
         }
         "extend" => {
             let items = arguments.one(name)?.items(machine)?;
-            machine.make(items.len() * size_of::<Value>())?;
+            machine.make_values(items.len())?;
             list.borrow_mut().extend(items);
         }
         "clear" => {
@@ -45,15 +47,18 @@ pub(super) fn call(
         }
         "copy" => {
             arguments.none(name)?;
-            return Ok(Value::list(list.borrow().clone()));
+            let items = Value::List(Rc::clone(list)).items(machine)?;
+            return Ok(Value::list(items));
         }
         "insert" => {
             let [at, item] = arguments.bind(name, ["index", "object"], 2)?;
             let at = at.unwrap_or(Value::None).as_int("the index")?;
+            machine.make_values(1)?;
+            moves(machine, &list.borrow())?;
             let mut list = list.borrow_mut();
             let length = i128::try_from(list.len()).unwrap_or(0);
             let at = if at < 0 {
-                (at + length).max(0)
+                at.saturating_add(length).max(0)
             } else {
                 at.min(length)
             };
@@ -67,20 +72,28 @@ pub(super) fn call(
             let at = at.map_or(Ok(-1), |at| at.as_int("the index"))?;
             let mut list = list.borrow_mut();
             let at = place(list.len(), at, "pop index out of range")?;
+            moves(machine, &list[at..])?;
             return Ok(list.remove(at));
         }
         "remove" => {
             let item = arguments.one(name)?;
             let at = position(machine, &list.borrow(), &item)?;
             match at {
-                Some(at) => drop(list.borrow_mut().remove(at)),
+                Some(at) => {
+                    moves(machine, &list.borrow())?;
+                    drop(list.borrow_mut().remove(at));
+                }
                 None => return value_error("list.remove(x): x not in list"),
             }
         }
-        "reverse" => list.borrow_mut().reverse(),
+        "reverse" => {
+            arguments.none(name)?;
+            moves(machine, &list.borrow())?;
+            list.borrow_mut().reverse();
+        }
         "sort" => {
             let [key, reverse] = arguments.bind(name, ["key", "reverse"], 0)?;
-            let items = list.borrow().clone();
+            let items = Value::List(Rc::clone(list)).items(machine)?;
             let reverse = reverse.map_or(Ok(false), |flag| flag.is_true())?;
             let result = sorted(
                 machine,
@@ -101,6 +114,7 @@ pub(super) fn call(
             let at = arguments.one(name)?.as_int("the index")?;
             let mut list = list.borrow_mut();
             let at = place(list.len(), at, "list assignment index out of range")?;
+            moves(machine, &list[at..])?;
             list.remove(at);
         }
         _ => return call_frozen(machine, &list.borrow(), name, arguments),
@@ -108,9 +122,18 @@ pub(super) fn call(
     Ok(Value::None)
 }
 
+/// Counts the items that are moved in memory: that is fast, but not free.
+fn moves(machine: &Machine<'_>, items: &[Value]) -> Outcome<()> {
+    machine.spend(1 + items.len() as u64 / 16)
+}
+
 fn place(length: usize, at: i128, message: &str) -> Outcome<usize> {
     let length = i128::try_from(length).unwrap_or(0);
-    let at = if at < 0 { at + length } else { at };
+    let at = if at < 0 {
+        at.saturating_add(length)
+    } else {
+        at
+    };
     match usize::try_from(at) {
         Ok(place) if at < length => Ok(place),
         _ => fail(ErrorKind::Index, message),

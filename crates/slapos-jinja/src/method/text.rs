@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use slapos_python::text as python;
+
 use crate::arguments::Arguments;
-use crate::error::{Outcome, type_error, value_error};
+use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::render::Machine;
 use crate::value::Value;
 use crate::{format, limits};
@@ -76,7 +78,7 @@ pub(crate) fn call(
     match name {
         "format" => return format::braces(machine, text, &arguments),
         "format_map" => {
-            let pairs = arguments.one(name)?.pairs().unwrap_or_default();
+            let pairs = arguments.one(name)?.pairs(machine)?.unwrap_or_default();
             let named = pairs
                 .into_iter()
                 .map(|(key, value)| Ok((key.as_str("a key")?, value)));
@@ -96,9 +98,9 @@ pub(crate) fn call(
         "split" | "rsplit" => {
             let [separator, most] = arguments.bind(name, ["sep", "maxsplit"], 0)?;
             let most = most.map_or(Ok(-1), |n| n.as_int("maxsplit"))?;
-            return split(text, separator.as_ref(), most, name == "rsplit");
+            return split(machine, text, separator.as_ref(), (most, name == "rsplit"));
         }
-        "splitlines" => return split_lines(text, arguments),
+        "splitlines" => return split_lines(machine, text, arguments),
         "strip" | "lstrip" | "rstrip" => return strip(text, name, arguments),
         "partition" | "rpartition" => return partition(text, name, arguments),
         "find" | "rfind" | "index" | "rindex" => return find(text, name, arguments),
@@ -119,14 +121,18 @@ pub(crate) fn call(
             };
             return Ok(Value::text(rest.unwrap_or(text)));
         }
-        "ljust" | "rjust" | "center" | "zfill" => return padded(text, name, arguments),
+        "ljust" | "rjust" | "center" | "zfill" => return padded(machine, text, name, arguments),
         "expandtabs" => {
             let [size] = arguments.bind(name, ["tabsize"], 0)?;
             let size = size.map_or(Ok(8), |n| n.as_int("tabsize"))?;
-            return Ok(Value::text(expand_tabs(
-                text,
-                usize::try_from(size.clamp(0, 64)).unwrap_or(8),
-            )));
+            let size = usize::try_from(size.max(0))
+                .ok()
+                .filter(|size| *size <= limits::WIDTH_MAX);
+            let Some(size) = size else {
+                return fail(ErrorKind::Limit, "expandtabs(): the size is too large");
+            };
+            machine.make(text.matches('\t').count().saturating_mul(size))?;
+            return Ok(Value::text(expand_tabs(text, size)));
         }
         _ => {}
     }
@@ -187,7 +193,7 @@ fn is(text: &str, what: &str) -> Outcome<Value> {
         "ascii" => text.is_ascii(),
         "decimal" | "digit" => all(|c| c.is_ascii_digit()),
         "numeric" => all(char::is_numeric),
-        "space" => all(char::is_whitespace),
+        "space" => all(python::is_space),
         "identifier" => {
             let is_start = |c: char| c.is_alphabetic() || c == '_';
             text.starts_with(is_start) && all(|c| c.is_alphanumeric() || c == '_')
@@ -202,18 +208,18 @@ fn is(text: &str, what: &str) -> Outcome<Value> {
 fn join(machine: &Machine<'_>, separator: &str, items: &Value) -> Outcome<Value> {
     let mut out = String::new();
     for (at, item) in items.items(machine)?.iter().enumerate() {
-        if at > 0 {
-            out.push_str(separator);
-        }
         let Value::Str(text) = item else {
             let kind = item.clone().defined()?.type_name();
             return type_error(format!(
                 "sequence item {at}: expected str instance, {kind} found"
             ));
         };
+        machine.make(separator.len() + text.len())?;
+        if at > 0 {
+            out.push_str(separator);
+        }
         out.push_str(text);
     }
-    machine.make(out.len())?;
     Ok(Value::text(out))
 }
 
@@ -286,7 +292,11 @@ fn between<'t>(
             None | Some(Value::None) => default,
             Some(value) => value.as_int("an index")?,
         };
-        let at = if at < 0 { at + length } else { at };
+        let at = if at < 0 {
+            at.saturating_add(length)
+        } else {
+            at
+        };
         Ok(usize::try_from(at.clamp(0, length)).unwrap_or(0))
     };
     let (start, end) = (place(start, 0)?, place(end, length)?);
@@ -296,12 +306,18 @@ fn between<'t>(
 }
 
 /// `split` and `rsplit`; `most` below zero is no limit.
-pub(crate) fn split(
+fn split(
+    machine: &Machine<'_>,
     text: &str,
     separator: Option<&Value>,
-    most: i128,
-    from_right: bool,
+    (most, from_right): (i128, bool),
 ) -> Outcome<Value> {
+    // Each part is a text of its own and a value.
+    let parts = match separator {
+        Some(Value::Str(separator)) if !separator.is_empty() => text.matches(&**separator).count(),
+        _ => python::words(text).count(),
+    };
+    machine.make_values((parts + 1).saturating_mul(2))?;
     let limit = usize::try_from(most).map_or(usize::MAX, |n| n.saturating_add(1));
     let parts: Vec<String> = match separator {
         None | Some(Value::None) => match from_right {
@@ -340,20 +356,20 @@ pub(crate) fn split(
 
 fn split_space(text: &str, limit: usize) -> Vec<String> {
     let mut parts = Vec::new();
-    let mut rest = text.trim_start();
+    let mut rest = text.trim_start_matches(python::is_space);
     while !rest.is_empty() {
         if parts.len() + 1 >= limit {
-            parts.push(rest.trim_end().to_owned());
+            parts.push(python::trim_end(rest).to_owned());
             return parts;
         }
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        let end = rest.find(python::is_space).unwrap_or(rest.len());
         parts.push(rest[..end].to_owned());
-        rest = rest[end..].trim_start();
+        rest = rest[end..].trim_start_matches(python::is_space);
     }
     parts
 }
 
-fn split_lines(text: &str, arguments: Arguments) -> Outcome<Value> {
+fn split_lines(machine: &Machine<'_>, text: &str, arguments: Arguments) -> Outcome<Value> {
     let [keeps] = arguments.bind("splitlines", ["keepends"], 0)?;
     let keeps = keeps.map_or(Ok(false), |flag| flag.is_true())?;
     let mut lines = Vec::new();
@@ -367,6 +383,7 @@ fn split_lines(text: &str, arguments: Arguments) -> Outcome<Value> {
             true => at + 2,
             false => at + rest[at..].chars().next().map_or(1, char::len_utf8),
         };
+        machine.make_values(2)?;
         lines.push(Value::text(if keeps { &rest[..end] } else { &rest[..at] }));
         rest = &rest[end..];
     }
@@ -384,7 +401,7 @@ fn strip(text: &str, name: &str, arguments: Arguments) -> Outcome<Value> {
     };
     let is_gone = |c: char| match &chars {
         Some(chars) => chars.contains(c),
-        None => c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c),
+        None => python::is_space(c),
     };
     let mut rest = text;
     if name != "rstrip" {
@@ -428,7 +445,7 @@ fn find(text: &str, name: &str, arguments: Arguments) -> Outcome<Value> {
     }
 }
 
-fn padded(text: &str, name: &str, arguments: Arguments) -> Outcome<Value> {
+fn padded(machine: &Machine<'_>, text: &str, name: &str, arguments: Arguments) -> Outcome<Value> {
     let [width, fill] = arguments.bind(name, ["width", "fillchar"], 1)?;
     let width = width.unwrap_or(Value::None).as_int("the width")?.max(0);
     let width = match usize::try_from(width) {
@@ -436,7 +453,11 @@ fn padded(text: &str, name: &str, arguments: Arguments) -> Outcome<Value> {
         _ => return value_error("the width is too large"),
     };
     let fill = fill.map_or(Ok(Rc::from(" ")), |fill| fill.as_str("the fill character"))?;
+    if fill.chars().count() != 1 {
+        return type_error("The fill character must be exactly one character long");
+    }
     let room = width.saturating_sub(text.chars().count());
+    machine.make(room.saturating_mul(fill.len()))?;
     let filled = |n: usize| fill.repeat(n);
     Ok(Value::text(match name {
         "ljust" => format!("{text}{}", filled(room)),

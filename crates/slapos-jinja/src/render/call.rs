@@ -51,7 +51,7 @@ impl Machine<'_> {
                 }
                 Argument::SpreadNamed(values) => {
                     let values = self.evaluate(frame, values)?;
-                    let Some(pairs) = values.pairs() else {
+                    let Some(pairs) = values.pairs(self)? else {
                         return type_error("the argument after ** must be a mapping");
                     };
                     for (name, value) in pairs {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{Frame, Machine};
 use crate::ast::{Expr, FilterCall};
 use crate::error::{ErrorKind, Outcome, fail, type_error};
+use crate::method::dict::insert_all;
 use crate::value::{
     Dict, Key, Missing, PER_PAIR, Value, binary, compare_by, item, negative, slice,
 };
@@ -90,9 +91,10 @@ impl Machine<'_> {
             Expr::Concat(items) => {
                 let mut text = String::new();
                 for item in items {
-                    text.push_str(&self.evaluate(frame, item)?.to_text(self)?);
+                    let more = self.evaluate(frame, item)?.to_text(self)?;
+                    self.make(more.len())?;
+                    text.push_str(&more);
                 }
-                self.make(text.len())?;
                 Value::text(text)
             }
             Expr::Choice(condition, value, otherwise) => {
@@ -132,7 +134,7 @@ impl Machine<'_> {
         for (key, value) in pairs {
             let key = self.evaluate(frame, key)?;
             let value = self.evaluate(frame, value)?;
-            dict.insert(Key::of(self, &key)?, (key, value));
+            insert_all(&mut dict, [(Key::of(self, &key)?, (key, value))]);
         }
         Ok(Value::dict(dict))
     }

@@ -108,7 +108,7 @@ impl Machine<'_> {
     /// The first of the named templates that is there.
     fn first_template(&self, frame: &Frame, name: &Expr) -> Outcome<Option<(String, Rc<Block>)>> {
         let named = self.evaluate(frame, name)?;
-        let names = named.sequence().unwrap_or_else(|| vec![named.clone()]);
+        let names = named.sequence(self)?.unwrap_or_else(|| vec![named.clone()]);
         for name in names {
             let name = name.as_str("the name of a template")?.to_string();
             if let Some(block) = self.templates.borrow().get(&name) {

@@ -125,6 +125,83 @@ fn render_of_values_that_hold_one_another_many_times_is_stopped() {
 }
 
 #[test]
+fn render_of_what_fills_the_memory_is_stopped() {
+    let long = "{% set ns = namespace(t=(1,) * 5000, b=bytes([1]) * 100000, d={}, s=set(range(5000))) %}\
+        {% set ns.l = ns.t|list %}{% set ns.d = dict(zip(ns.s, ns.t)) %}{% set kept = [] %}";
+    for made in [
+        "ns.t + ns.t",
+        "ns.b + ns.b",
+        "ns.l + ns.l",
+        "ns.l.copy()",
+        "ns.d.copy()",
+        "dict(ns.d)",
+        "ns.s.union([])",
+        "ns.s - ns.s",
+        "ns.s.copy()",
+        "frozenset(ns.s)",
+        "dict.fromkeys(ns.s)",
+        "[1]|batch(9000, 0)|list",
+        "[1]|slice(9000)|list",
+        "ns.l[:]",
+        "ns.l|sort",
+        "itertools.product(ns.t, [1])|list",
+        "itertools.combinations(ns.t, 1)|list",
+        "ns.l * 2",
+        "ns.d.items()|list",
+        "('a ' * 5000).split()",
+        "('a\n' * 5000).splitlines()",
+        "re.findall('a', 'a' * 5000)",
+        "range(5000)|list",
+        "json.loads('[' ~ '0,' * 5000 ~ '0]')",
+        "'x'.ljust(50000, 'é') ~ 'x'",
+        "('\t' * 5000).expandtabs(20)",
+    ] {
+        let kept = format!(
+            "{long}{{% for i in range(60000) %}}{{% do kept.append({made}) %}}{{% endfor %}}"
+        );
+        assert_eq!(kind_of(&kept), Some(ErrorKind::Limit), "{made}");
+    }
+    assert_eq!(
+        kind_of("{{ range(49000000)|list|length }}"),
+        Some(ErrorKind::Limit)
+    );
+    assert_eq!(
+        kind_of("{{ 'x'.ljust(60000, 'y' * 60000) }}"),
+        Some(ErrorKind::Type)
+    );
+}
+
+#[test]
+fn render_of_long_texts_and_lists_takes_steps_or_no_time() {
+    // A million characters are true at once; a thousand times would be long if they were counted.
+    let long = "{% set s = 'é' * 1000000 %}{% set l = [0] * 100000 %}{% set ns = namespace(n=0) %}";
+    for quick in [
+        "not s",
+        "l.index(0)",
+        "0 in l",
+        "l.pop()",
+        "99999 in range(10 ** 30)",
+    ] {
+        let template =
+            format!("{long}{{% for i in range(5000) %}}{{% do {quick} %}}{{% endfor %}}");
+        assert_eq!(kind_of(&template), None, "{quick}");
+    }
+    for slow in [
+        "l.pop(0)",
+        "l.insert(0, 1)",
+        "l.count(0)",
+        "1 in l",
+        "l.reverse()",
+        "s|length",
+        "l|sum",
+    ] {
+        let template =
+            format!("{long}{{% for i in range(50000) %}}{{% do {slow} %}}{{% endfor %}}");
+        assert_eq!(kind_of(&template), Some(ErrorKind::Limit), "{slow}");
+    }
+}
+
+#[test]
 fn drop_of_a_machine_keeps_no_scope() {
     let settings = Settings {
         name: "t",

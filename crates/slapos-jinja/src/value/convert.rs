@@ -143,22 +143,23 @@ fn from_json(json: &Json) -> Value {
 
 impl Value {
     /// All items in a list, for JSON: tuples and lists.
-    pub(crate) fn sequence(&self) -> Option<Vec<Value>> {
+    pub(crate) fn sequence(&self, machine: &Machine<'_>) -> Outcome<Option<Vec<Value>>> {
         match self {
-            Value::List(items) => Some(items.borrow().clone()),
-            Value::Tuple(items) => Some(items.to_vec()),
-            Value::Object(object) => Some(object.items.as_ref()?.to_vec()),
-            _ => None,
+            Value::List(_) | Value::Tuple(_) => self.items(machine).map(Some),
+            Value::Object(object) if object.items.is_some() => self.items(machine).map(Some),
+            _ => Ok(None),
         }
     }
 
     /// The pairs of a dictionary.
-    pub(crate) fn pairs(&self) -> Option<Vec<(Value, Value)>> {
-        match self {
+    pub(crate) fn pairs(&self, machine: &Machine<'_>) -> Outcome<Option<Vec<(Value, Value)>>> {
+        Ok(match self {
             Value::Dict(dict) | Value::View(View::Items, dict) => {
-                Some(dict.borrow().values().cloned().collect())
+                let dict = dict.borrow();
+                machine.make_values(dict.len().saturating_mul(2))?;
+                Some(dict.values().cloned().collect())
             }
             _ => None,
-        }
+        })
     }
 }
