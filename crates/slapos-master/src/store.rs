@@ -4,7 +4,8 @@
 //! [`Store::write`] answers only after the commit that holds the change is on the disk. Closures
 //! may be run more than once (PostgreSQL serialisation), so they must be repeatable. This is the
 //! only place that knows a database; one file a table family holds all its SQL, `$1` placeholders,
-//! types TEXT and BIGINT only, so that both databases run the same texts.
+//! types TEXT and BIGINT only, so that both databases run the same texts (SQLite makes of a BIGINT
+//! primary key the row's own number).
 
 pub mod catalog;
 pub mod certificate;
@@ -71,6 +72,11 @@ pub enum StoreError {
         /// Here.
         known: i64,
     },
+    /// Made by another program.
+    #[error(
+        "{0} is the database of another program, such as a Python `slapos proxy`, and is left as it is; name another file, its state cannot be taken over yet"
+    )]
+    Foreign(String),
     /// A value in a row that no program of ours writes.
     #[error("the database holds a value that cannot be read: {0}")]
     Damaged(String),

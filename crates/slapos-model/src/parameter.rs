@@ -5,7 +5,10 @@
 //! value is the object `{"$sealed": {"reader": "…", "data": "…"}}`; the key `$sealed` is therefore
 //! reserved at the top of a value.
 
+mod json;
+
 use crate::limits::{PARAMETERS_BYTES_MAX, PARAMETERS_DEPTH_MAX};
+use json::{depth_exceeds, kind_of, read_value, write_value};
 use serde_json::{Map, Value as Json};
 
 /// One value.
@@ -60,6 +63,18 @@ impl Parameters {
         match json {
             Json::Object(map) => Self::from_map(map),
             other => Err(ParameterError::NotAnObject(kind_of(&other))),
+        }
+    }
+
+    /// Takes a JSON object of somebody else's, which may be of any size.
+    ///
+    /// # Errors
+    /// When it is over a limit or badly sealed.
+    pub fn from_stranger(map: Map<String, Json>) -> Result<Self, ParameterError> {
+        let parameters = Self::from_map(map)?;
+        match parameters.to_text().len() {
+            bytes if bytes > PARAMETERS_BYTES_MAX => Err(ParameterError::TooLarge(bytes)),
+            _ => Ok(parameters),
         }
     }
 
@@ -118,51 +133,6 @@ impl Parameters {
     /// All keys and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
-    }
-}
-
-fn read_value(key: &str, json: Json) -> Result<Value, ParameterError> {
-    let Json::Object(outer) = &json else {
-        return Ok(Value::Plain(json));
-    };
-    let Some(seal) = outer.get("$sealed") else {
-        return Ok(Value::Plain(json));
-    };
-    let text = |name: &str| seal.get(name).and_then(Json::as_str).map(str::to_owned);
-    match (outer.len(), text("reader"), text("data")) {
-        (1, Some(reader), Some(data)) => Ok(Value::Sealed { reader, data }),
-        _ => Err(ParameterError::BadSeal(key.to_owned())),
-    }
-}
-
-fn write_value(value: &Value) -> Json {
-    match value {
-        Value::Plain(json) => json.clone(),
-        Value::Sealed { reader, data } => {
-            serde_json::json!({"$sealed": {"reader": reader, "data": data}})
-        }
-    }
-}
-
-fn depth_exceeds(json: &Json, left: usize) -> bool {
-    if left == 0 {
-        return true;
-    }
-    match json {
-        Json::Array(items) => items.iter().any(|item| depth_exceeds(item, left - 1)),
-        Json::Object(map) => map.values().any(|item| depth_exceeds(item, left - 1)),
-        _ => false,
-    }
-}
-
-fn kind_of(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "a boolean",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "an object",
     }
 }
 

@@ -116,10 +116,8 @@ fn candidates(
 pub fn allocate_waiting(tx: &mut Tx<'_>, project_id: &str) -> Result<(), AppError> {
     let limit = i64::try_from(ALLOCATE_BATCH_MAX).unwrap_or(i64::MAX);
     for mut row in instance::list_waiting(tx, project_id, limit)? {
-        match row.requested_state.as_str() {
-            "destroyed" => {}
-            _ if row.is_shared => share::place(tx, &mut row)?,
-            _ => allocate(tx, &mut row)?,
+        if row.requested_state != "destroyed" {
+            allocate(tx, &mut row)?;
         }
     }
     Ok(())

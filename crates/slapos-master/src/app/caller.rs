@@ -194,7 +194,7 @@ impl Caller {
             }
             Self::Node { id, .. } => row.node_id.as_deref() == Some(id),
             Self::Instance { id, root_id, .. } => {
-                *id == row.id || *root_id == row.root_id && act != Act::Run
+                *id == row.id || *root_id == row.root_id && matches!(act, Act::Read | Act::Bang)
             }
         };
         if is_own { Ok(()) } else { Err(missing()) }
@@ -207,6 +207,18 @@ impl Caller {
             Self::Person { roles, .. } => roles,
             Self::Node { .. } | Self::Instance { .. } => &[],
         }
+    }
+
+    /// The projects that the caller is in.
+    pub fn projects(&self) -> impl Iterator<Item = &str> {
+        let own = match self {
+            Self::Person { .. } => None,
+            Self::Node { project_id, .. } | Self::Instance { project_id, .. } => {
+                Some(project_id.as_str())
+            }
+        };
+        let held = self.roles().iter().map(|held| held.project_id.as_str());
+        held.chain(own)
     }
 
     /// The node that calls.

@@ -104,6 +104,7 @@ impl From<StoreError> for AppError {
             StoreError::Database(_)
             | StoreError::Panic(_)
             | StoreError::Newer { .. }
+            | StoreError::Foreign(_)
             | StoreError::Damaged(_) => ErrorCode::Internal,
         };
         Self::new(code, error)

@@ -23,6 +23,12 @@ pub(super) fn touch(
     row.stamp = tx.now();
     row.green_at = None;
     instance::set_requested(tx, row)?;
+    if row.is_shared && row.requested_state == "stopped" {
+        // Its host is no longer told of it: that is all that stopping a share is.
+        row.reported_state = "stopped".to_owned();
+        row.applied_generation = row.generation;
+        instance::set_reported(tx, row)?;
+    }
     if let Some(node_id) = row.node_id.as_deref() {
         node::raise_generation(tx, node_id)?;
     }

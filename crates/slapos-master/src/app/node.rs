@@ -13,6 +13,7 @@ use slapos_api::wire::node::{
     SharedInstance,
 };
 use slapos_model::{Name, NodeId, PartitionId, Role, SubjectId};
+use std::collections::BTreeMap;
 use std::collections::HashSet;
 
 /// A node joins a project, or asks again: idempotent for the same name and key.
@@ -139,6 +140,13 @@ pub fn is_online(tx: &Tx<'_>, row: &NodeRow) -> bool {
         .is_some_and(|at| tx.now().as_micros() - at.as_micros() < NODE_ONLINE_US)
 }
 
+/// Was nothing heard of it for so many minutes?
+#[must_use]
+pub fn is_quiet(tx: &Tx<'_>, row: &NodeRow, minutes: i64) -> bool {
+    row.seen_at
+        .is_none_or(|at| tx.now().as_micros() - at.as_micros() >= minutes * 60_000_000)
+}
+
 /// The node says what it offers. Partitions that it no longer names are disabled, never deleted;
 /// instances that waited may find room.
 ///
@@ -254,6 +262,25 @@ fn write_partitions(
     Ok(())
 }
 
+/// The shares of each host on a node, by the host's reference.
+fn shares_on(
+    tx: &mut Tx<'_>,
+    node_id: &str,
+) -> Result<BTreeMap<String, Vec<SharedInstance>>, AppError> {
+    let mut of_host: BTreeMap<String, Vec<SharedInstance>> = BTreeMap::new();
+    for share in trees::list_shares_on_node(tx, node_id)? {
+        let Some(host_id) = share.host_id.filter(|_| share.requested_state == "started") else {
+            continue;
+        };
+        of_host.entry(host_id).or_default().push(SharedInstance {
+            parameters: tree::unwrapped(&share.parameters),
+            id: share.id,
+            name: share.name,
+        });
+    }
+    Ok(of_host)
+}
+
 /// All that the node is asked to run.
 ///
 /// # Errors
@@ -270,23 +297,14 @@ pub fn desired(tx: &mut Tx<'_>, caller: &Caller) -> Result<Desired, AppError> {
             attempt: supply.attempt,
         })
         .collect();
+    let mut shares = shares_on(tx, id)?;
     let mut instances = Vec::new();
     for row in instance::list_of_node(tx, id)? {
+        let root_name = tree::root_name(tx, &row)?;
         let Some(partition) = row.partition_name else {
             continue;
         };
-        let root_name = if row.root_id == row.id {
-            row.name.clone()
-        } else {
-            instance::find(tx, &row.root_id)?.map_or_else(String::new, |root| root.name)
-        };
-        let shares = trees::list_shares(tx, &row.id)?.into_iter();
-        let shared = shares.map(|share| SharedInstance {
-            parameters: tree::unwrapped(&share.parameters),
-            id: share.id,
-            name: share.name,
-        });
-        let shared = shared.collect();
+        let shared = shares.remove(&row.id).unwrap_or_default();
         instances.push(DesiredInstance {
             id: row.id,
             generation: row.generation,

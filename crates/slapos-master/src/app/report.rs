@@ -1,6 +1,7 @@
 //! What nodes tell: builds, instances, promises. Level-triggered: a repeated report is harmless,
 //! a lost one is made good by the next.
 
+use super::caller::Act;
 use super::{AppError, Caller, event, instance as rules, state, tree};
 use crate::limits::{MESSAGE_BYTES_MAX, PROMISE_HISTORY_MAX, PROMISES_MAX};
 use crate::store::event::EventRow;
@@ -10,7 +11,7 @@ use crate::store::{Tx, node, supply};
 use serde_json::json;
 use slapos_api::wire::instance::PromiseChange;
 use slapos_api::wire::node::{InstanceReport, NodeReport, PromiseReport, SoftwareReport};
-use slapos_model::{InstallationState, PromiseState, ReportedState, Timestamp};
+use slapos_model::{InstallationState, Parameters, PromiseState, ReportedState, Timestamp};
 use std::collections::HashMap;
 
 /// Keeps a report. What it says of things that are not (or no longer) this node's is passed over:
@@ -28,6 +29,25 @@ pub fn keep(tx: &mut Tx<'_>, caller: &Caller, report: &NodeReport) -> Result<(),
         keep_instance(tx, caller, &node_id, said)?;
     }
     Ok(())
+}
+
+/// Keeps what is said of one instance, by its node or by itself. An instance that speaks is no
+/// sign that its node lives.
+///
+/// # Errors
+/// When the caller may not say it, or a word is none of ours.
+pub fn keep_of_instance(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    row: &InstanceRow,
+    said: &InstanceReport,
+) -> Result<(), AppError> {
+    caller.require_on(row, Act::Run)?;
+    if let Caller::Node { id, .. } = caller {
+        node::set_seen(tx, id)?;
+    }
+    let node_id = row.node_id.clone().unwrap_or_default();
+    keep_instance(tx, caller, &node_id, said)
 }
 
 fn keep_software(tx: &mut Tx<'_>, node_id: &str, said: &SoftwareReport) -> Result<(), AppError> {
@@ -132,7 +152,11 @@ fn apply(row: &mut InstanceRow, said: &InstanceReport) -> Result<(), AppError> {
         }
     }
     if let Some(connection) = &said.connection {
-        row.connection = serde_json::Value::Object(connection.clone()).to_string();
+        // A fault of one instance must not keep the rest of its node's report from being heard.
+        match Parameters::from_stranger(connection.clone()) {
+            Ok(connection) => row.connection = connection.to_text(),
+            Err(error) => row.message = Some(format!("what it publishes is not kept: {error}")),
+        }
     }
     if let Some(processes) = &said.processes {
         row.processes = json!(processes).to_string();

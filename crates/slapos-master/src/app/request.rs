@@ -21,7 +21,8 @@ struct Ask {
     url: String,
     listed: Option<Listed>,
     software_type: String,
-    parameters: Parameters,
+    /// As it is stored and compared.
+    parameters: String,
     filter: JsonMap,
     state: RequestedState,
     is_shared: bool,
@@ -168,10 +169,14 @@ fn complete(
         (None, None) => Ok(Parameters::default()),
     }
     .map_err(|error| AppError::invalid("parameters", error))?;
-    check_size(&parameters)?;
+    let text = parameters.to_text();
+    if text.len() > PARAMETERS_BYTES_MAX {
+        let fault = ParameterError::TooLarge(text.len());
+        return Err(AppError::invalid("parameters", fault));
+    }
     // A schema is about an instance: what a share is given is its host's to judge.
     if let Some(listed) = release.listed.as_ref().filter(|_| !ask.shared) {
-        let given = Parameters::from_map(tree::unwrapped(&parameters.to_text()))
+        let given = Parameters::from_map(tree::unwrapped(&text))
             .map_err(|error| AppError::invalid("parameters", error))?;
         schemas.check(&release.url, &listed.schema, &given)?;
     }
@@ -193,21 +198,11 @@ fn complete(
         url: release.url,
         listed: release.listed,
         software_type,
-        parameters,
+        parameters: text,
         filter,
         state,
         is_shared: ask.shared,
     })
-}
-
-fn check_size(parameters: &Parameters) -> Result<(), AppError> {
-    match parameters.to_text().len() {
-        bytes if bytes > PARAMETERS_BYTES_MAX => Err(AppError::invalid(
-            "parameters",
-            ParameterError::TooLarge(bytes),
-        )),
-        _ => Ok(()),
-    }
 }
 
 fn create(
@@ -262,7 +257,7 @@ fn new_row(tx: &Tx<'_>, requester: &Requester, ask: &Ask) -> InstanceRow {
         name: ask.name.to_string(),
         url: ask.url.clone(),
         software_type: ask.software_type.clone(),
-        parameters: ask.parameters.to_text(),
+        parameters: ask.parameters.clone(),
         filter: serde_json::Value::Object(ask.filter.clone()).to_string(),
         requested_state: ask.state.to_string(),
         generation: 1,
@@ -302,7 +297,6 @@ fn change(
         ))
         .hint("ask again in a moment, or choose another name"));
     }
-    let parameters = ask.parameters.to_text();
     let filter = serde_json::Value::Object(ask.filter.clone()).to_string();
     // Who asked last is told what the instance publishes; that and the filter of one that has its
     // place are no news to the instance itself.
@@ -314,13 +308,13 @@ fn change(
     }
     let is_same = row.url == ask.url
         && row.software_type == ask.software_type
-        && row.parameters == parameters
+        && row.parameters == ask.parameters
         && before == ask.state;
     if !is_same {
         let is_other_release = row.url != ask.url;
         row.url.clone_from(&ask.url);
         row.software_type.clone_from(&ask.software_type);
-        row.parameters = parameters;
+        row.parameters.clone_from(&ask.parameters);
         row.requested_state = ask.state.to_string();
         touch(tx, caller, &mut row)?;
         if is_other_release

@@ -2,6 +2,7 @@
 
 use super::{AppError, Caller, catalog, event, view};
 use crate::store::event::EventRow;
+use crate::store::node::NodeRow;
 use crate::store::{Tx, instance, node, supply};
 use serde_json::json;
 use slapos_api::wire::supply::{SupplySet, SupplyView};
@@ -75,15 +76,7 @@ pub fn set_resolved(
         .is_some_and(|supply| supply.requested_state == ask.state);
     if !is_same || is_retry {
         supply::set_requested(tx, &row.id, &url, &ask.state, is_retry)?;
-        node::raise_generation(tx, &row.id)?;
-        tx.record(EventRow {
-            kind: event::SUPPLY_REQUESTED.to_owned(),
-            project_id: Some(row.project_id.clone()),
-            node_id: Some(row.id.clone()),
-            subject_id: Some(caller.subject_id().to_owned()),
-            data: json!({"software": url, "state": ask.state, "node": row.name}).to_string(),
-            ..EventRow::default()
-        });
+        tell_ordered(tx, &row, caller.subject_id(), (&url, &ask.state))?;
     }
     supply::set_by_person(tx, &row.id, &url)?;
     let kept = supply::find(tx, &row.id, &url)?;
@@ -105,4 +98,37 @@ fn refuse_when_used(tx: &mut Tx<'_>, node_id: &str, url: &str) -> Result<(), App
         AppError::conflict(format!("{url} is still used by: {}", users.join(", ")))
             .hint("destroy those services first"),
     )
+}
+
+/// A node removed a release that nobody asked it to remove, and is believed that it was to go,
+/// unless a service needs it.
+///
+/// # Errors
+/// The store's.
+pub fn believe_removed(tx: &mut Tx<'_>, row: &NodeRow, url: &str) -> Result<(), AppError> {
+    let known = supply::find(tx, &row.id, url)?;
+    let is_ordered = known.is_some_and(|supply| supply.requested_state != "destroyed");
+    if !is_ordered || refuse_when_used(tx, &row.id, url).is_err() {
+        return Ok(());
+    }
+    supply::set_requested(tx, &row.id, url, "destroyed", false)?;
+    tell_ordered(tx, row, &row.subject_id, (url, "destroyed"))
+}
+
+fn tell_ordered(
+    tx: &mut Tx<'_>,
+    row: &NodeRow,
+    subject_id: &str,
+    (url, state): (&str, &str),
+) -> Result<(), AppError> {
+    node::raise_generation(tx, &row.id)?;
+    tx.record(EventRow {
+        kind: event::SUPPLY_REQUESTED.to_owned(),
+        project_id: Some(row.project_id.clone()),
+        node_id: Some(row.id.clone()),
+        subject_id: Some(subject_id.to_owned()),
+        data: json!({"software": url, "state": state, "node": row.name}).to_string(),
+        ..EventRow::default()
+    });
+    Ok(())
 }

@@ -42,26 +42,29 @@ pub fn publish(
     connection: &JsonMap,
 ) -> Result<bool, AppError> {
     require_publisher(tx, caller, row)?;
-    let connection = Parameters::from_map(connection.clone())
-        .and_then(|kept| Parameters::parse(&kept.to_text()))
+    let connection = Parameters::from_stranger(connection.clone())
         .map_err(|error| AppError::invalid("connection", error))?
         .to_text();
-    if row.connection == connection {
+    let mut kept = row.clone();
+    kept.connection = connection;
+    // That its host publishes for it is all that is ever heard of a share.
+    if row.is_shared && row.requested_state == "started" {
+        kept.reported_state = "started".to_owned();
+        kept.applied_generation = row.generation;
+        kept.message = None;
+        kept.green_at = row.green_at.or(Some(tx.now()));
+    }
+    if kept == *row {
         return Ok(false);
     }
-    let mut row = row.clone();
-    row.connection = connection;
-    if row.is_shared {
-        row.reported_state = "started".to_owned();
-        row.applied_generation = row.generation;
-        row.message = None;
-        row.green_at = row.green_at.or(Some(tx.now()));
+    instance::set_reported(tx, &kept)?;
+    let data = json!({"state": kept.reported_state});
+    tx.record(event::about(&kept, event::INSTANCE_REPORTED, None, data));
+    let is_news = kept.connection != row.connection;
+    if is_news {
+        tell_parent(tx, &kept)?;
     }
-    instance::set_reported(tx, &row)?;
-    let data = json!({"state": row.reported_state});
-    tx.record(event::about(&row, event::INSTANCE_REPORTED, None, data));
-    tell_parent(tx, &row)?;
-    Ok(true)
+    Ok(is_news)
 }
 
 fn require_publisher(tx: &mut Tx<'_>, caller: &Caller, row: &InstanceRow) -> Result<(), AppError> {
@@ -227,6 +230,31 @@ pub fn finish_root_of(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<(), AppError
         rules::finish_destroyed(tx, &mut root)?;
     }
     Ok(())
+}
+
+/// The root of that title which the caller means: its own first, then the oldest of its projects.
+/// Several people may use one title.
+///
+/// # Errors
+/// The store's.
+pub fn find_root(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    title: &str,
+) -> Result<Option<InstanceRow>, AppError> {
+    if let Caller::Person { id, .. } = caller {
+        let own = instance::find_by_name(tx, id, title)?;
+        if own.is_some() {
+            return Ok(own);
+        }
+    }
+    for project_id in caller.projects() {
+        let found = tree::find_root(tx, project_id, title)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 /// The name of an instance's root, and its own when it is one.

@@ -153,24 +153,24 @@ fn list_services(
     title: Option<&str>,
 ) -> Result<Vec<Json>, AppError> {
     let limit = i64::try_from(crate::limits::LIST_MAX).unwrap_or(i64::MAX);
-    let mut contents = Vec::new();
-    for held in caller.roles() {
-        let rows = match title {
-            Some(title) => tree::find_root(tx, &held.project_id, title)?
-                .into_iter()
-                .collect(),
-            None => tree::list_roots(tx, &held.project_id, limit)?,
-        };
-        contents.extend(rows.iter().map(|row| {
-            json!({
-                "title": row.name,
-                "relative_url": format!("/hateoas/services/{}", row.id),
-                "url_string": row.url,
-                "portal_type": "Instance Tree",
-            })
-        }));
+    let mut rows = Vec::new();
+    match title {
+        Some(title) => rows.extend(crate::app::tree::find_root(tx, caller, title)?),
+        None => {
+            for held in caller.roles() {
+                rows.extend(tree::list_roots(tx, &held.project_id, limit)?);
+            }
+        }
     }
-    Ok(contents)
+    let contents = rows.iter().map(|row| {
+        json!({
+            "title": row.name,
+            "relative_url": format!("/hateoas/services/{}", row.id),
+            "url_string": row.url,
+            "portal_type": "Instance Tree",
+        })
+    });
+    Ok(contents.collect())
 }
 
 fn list_nodes(
@@ -207,7 +207,9 @@ async fn read_service(
     let reading = face.context.store.read(move |tx| {
         let missing = || AppError::not_found("such service");
         let caller = dialect.caller(tx, &proof)?;
-        let row = instance::find(tx, &reference)?.ok_or_else(missing)?;
+        let row = instance::find(tx, &reference)?;
+        let row = row.filter(|row| row.reported_state != "destroyed");
+        let row = row.ok_or_else(missing)?;
         caller.require_on(&row, Act::Read).map_err(|_| missing())?;
         let shown = Shown::load(tx, row)?;
         Ok(service_page(&dialect, &shown))
@@ -262,7 +264,7 @@ async fn read_computer(
     let reading = face.context.store.read(move |tx| {
         let caller = dialect.caller(tx, &proof)?;
         caller.require_person()?;
-        let (_, row) = dialect.on_node(tx, &proof, &reference)?;
+        let (_, row) = dialect.on_node_as(tx, caller, &reference)?;
         Ok(computer_page(dialect.computer_id(&row), &row.name))
     });
     let page: Result<Json, AppError> = reading.await;

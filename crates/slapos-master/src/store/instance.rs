@@ -303,7 +303,8 @@ pub fn list_waiting(
     tx.query(
         select_instance!(
             "instance.project_id = $1 AND instance.partition_id IS NULL
-             AND instance.host_id IS NULL AND instance.destroyed_at IS NULL ORDER BY instance.created_at, instance.id LIMIT $2"
+             AND instance.is_shared = 0 AND instance.destroyed_at IS NULL
+             ORDER BY instance.created_at, instance.id LIMIT $2"
         ),
         params![project_id, limit],
         read,
@@ -388,7 +389,8 @@ pub fn set_destroyed(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError> {
     let now = tx.now();
     tx.execute(
         "UPDATE instance SET destroyed_at = $1, requested_state = 'destroyed',
-             reported_state = 'destroyed', partition_id = NULL, green_at = NULL WHERE id = $2",
+             reported_state = 'destroyed', partition_id = NULL, host_id = NULL,
+             green_at = NULL WHERE id = $2",
         params![now, id],
     )
     .map(drop)

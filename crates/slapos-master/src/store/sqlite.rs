@@ -64,6 +64,7 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(|error| failed(&error))?;
+    refuse_foreign(&connection, path)?;
     // 4 MiB of page cache a connection: the master's memory goal is 15 MiB in all.
     connection
         .execute_batch(
@@ -72,6 +73,20 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
         )
         .map_err(|error| failed(&error))?;
     Ok(connection)
+}
+
+/// A database of another program is not ours to write into, not even its mode.
+fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let count = "SELECT count(*), count(CASE name WHEN 'meta' THEN 1 END) FROM sqlite_master
+                 WHERE type = 'table'";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (tables, ours): (i64, i64) = connection
+        .query_row(count, [], read)
+        .map_err(|error| failed(&error))?;
+    match tables > 0 && ours == 0 {
+        true => Err(StoreError::Foreign(path.display().to_string())),
+        false => Ok(()),
+    }
 }
 
 fn migrate(connection: &Connection) -> Result<(), StoreError> {
@@ -343,5 +358,27 @@ fn failed(error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full,
         _ => StoreError::Database(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_of_another_programs_database_changes_no_byte_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("proxy.db");
+        let other = Connection::open(&path).unwrap();
+        // As the Python proxy names its tables; any other program's are refused alike.
+        other
+            .execute_batch("CREATE TABLE software18 (url TEXT, state TEXT)")
+            .unwrap();
+        drop(other);
+        let before = std::fs::read(&path).unwrap();
+        let error = open(&path).unwrap_err();
+        assert!(matches!(error, StoreError::Foreign(_)), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

@@ -4,13 +4,11 @@
 //! its state in `database_uri` as a master of ours, and listens on loopback only. Start with
 //! [`run`]; the file's language is in `ini.rs`.
 
-mod foreign;
 mod ini;
 
 use crate::engine::{self, ChildArgs};
 use crate::failure::{Failure, Outcome};
 use clap::Subcommand;
-use foreign::refuse_foreign_database;
 use ini::Ini;
 use slapos_master::{Database, MasterConfig, ProxyConfig};
 use std::collections::BTreeMap;
@@ -88,7 +86,6 @@ pub(crate) fn run(args: Args) -> Outcome {
     for hint in settings.left_out(&ini) {
         note(&hint);
     }
-    refuse_foreign_database(&settings.database)?;
     let log = settings.log_file.clone();
     engine::run_configured(&settings.into_config(), &log, &ChildArgs::default())
 }
@@ -154,7 +151,7 @@ impl Settings {
             database,
             proxy: ProxyConfig {
                 computer_id: need("computer_id")?,
-                products: read_products(&products),
+                products: read_products(&products)?,
             },
         })
     }
@@ -212,10 +209,15 @@ fn read_port(text: &str) -> Result<u16, Failure> {
         .map_err(|_| Failure::new(format!("`{text}` is no port")))
 }
 
-fn read_products(text: &str) -> BTreeMap<String, String> {
-    let pairs = text.lines().filter_map(|line| line.trim().split_once(' '));
-    pairs
-        .map(|(name, url)| (name.to_owned(), url.trim().to_owned()))
+fn read_products(text: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines
+        .map(|line| match line.split_once(char::is_whitespace) {
+            Some((name, url)) => Ok((name.to_owned(), url.trim().to_owned())),
+            None => Err(Failure::usage(format!(
+                "software_product_list: `{line}` is no name with the URL that it means"
+            ))),
+        })
         .collect()
 }
 

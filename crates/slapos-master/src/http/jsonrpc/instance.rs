@@ -4,8 +4,10 @@ use super::refusal::JsonRefusal;
 use super::{Answer, Call};
 use crate::app::caller::Act;
 use crate::app::tree::{self, Removal};
-use crate::app::{AppError, Caller, Proof, view};
-use crate::http::slap::instance::{Network, Shown, flat, json_to_map, status_text};
+use crate::app::{AppError, Caller, Proof};
+use crate::http::slap::instance::{
+    Network, Shown, by_form, flat, json_to_map, sla_of, status_text,
+};
 use crate::http::slap::partition::{NOT_ASKED, children_text, keep_state};
 use crate::http::slap::request::{Asked, Outcome, ask};
 use crate::http::slap::who::Seat;
@@ -30,7 +32,7 @@ enum Addresses {
 fn to_json(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> Json {
     let row = &shown.row;
     let is_proxy = dialect.proxy().is_some();
-    let (plain, full) = address_lists(is_proxy, shown, addresses);
+    let (plain, full) = address_lists(dialect, shown, addresses);
     // A proxy knows of no time of a share that was just asked for.
     let is_fresh = row.is_shared && is_proxy && addresses == Addresses::OfHost;
     let processed_at = if is_fresh {
@@ -64,13 +66,10 @@ fn to_json(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> Json {
 }
 
 /// (interface, address), and the whole of those with a gateway, which a master gives there instead.
-fn address_lists(is_proxy: bool, shown: &Shown, addresses: Addresses) -> (Vec<Json>, Vec<Json>) {
+fn address_lists(dialect: &Dialect, shown: &Shown, addresses: Addresses) -> (Vec<Json>, Vec<Json>) {
     let is_hidden = shown.row.is_shared && addresses == Addresses::OwnOnly;
     let networks: &[Network] = if is_hidden { &[] } else { &shown.networks };
-    let is_full = |network: &&Network| {
-        !is_proxy && !network.gateway.is_empty() && !network.netmask.is_empty()
-    };
-    let (full, plain): (Vec<&Network>, Vec<&Network>) = networks.iter().partition(is_full);
+    let (plain, full) = by_form(dialect, networks);
     let pair = |network: &Network| json!([network.interface, network.address]);
     let whole = |network: &Network| {
         let (gateway, netmask, net) = (&network.gateway, &network.netmask, &network.network);
@@ -80,16 +79,6 @@ fn address_lists(is_proxy: bool, shown: &Shown, addresses: Addresses) -> (Vec<Js
         plain.into_iter().map(pair).collect(),
         full.into_iter().map(whole).collect(),
     )
-}
-
-fn sla_of(row: &InstanceRow) -> JsonMap {
-    let filter = view::object(&row.filter).into_iter();
-    filter
-        .map(|(key, value)| match key.as_str() {
-            "node" => ("computer_guid".to_owned(), value),
-            _ => (key, value),
-        })
-        .collect()
 }
 
 fn not_ready() -> Json {
@@ -152,6 +141,9 @@ fn not_offered(
     dialect: &Dialect,
     seat: Option<&InstanceRow>,
 ) -> Result<Option<String>, AppError> {
+    if dialect.proxy().is_none() {
+        return Ok(None);
+    }
     let Some((seat, name)) = seat.and_then(|seat| Some((seat, seat.partition_name.as_deref()?)))
     else {
         return Ok(None);
@@ -159,7 +151,7 @@ fn not_offered(
     let node_id = seat.node_id.as_deref().unwrap_or_default();
     let partition = node::find_partition(tx, node_id, name)?;
     let is_gone = partition.is_some_and(|partition| !partition.is_enabled);
-    Ok((is_gone && dialect.proxy().is_some()).then(|| {
+    Ok(is_gone.then(|| {
         let computer = dialect.computer_of(seat);
         format!("The node {computer} does not offer the partition {name} any more; what is in it is kept.")
     }))
@@ -204,17 +196,11 @@ pub(super) async fn read_tree(call: Call) -> Answer {
     let (dialect, proof) = (Arc::clone(&call.face.dialect), call.proof);
     let reading = call.face.context.store.read(move |tx| {
         let caller = dialect.caller(tx, &proof)?;
-        let mut found = None;
-        for project in projects_of(&caller) {
-            found = match found {
-                Some(row) => Some(row),
-                None => trees::find_root(tx, project, &title)?,
-            };
-        }
         let missing = || {
             let text = format!("No instance tree {title} found.");
             JsonRefusal::missing("INSTANCE-TREE-NOT-FOUND", text)
         };
+        let found = crate::app::tree::find_root(tx, &caller, &title)?;
         let row = found.ok_or_else(missing)?;
         caller.require_on(&row, Act::Read).map_err(|_| missing())?;
         let shown = Shown::load(tx, row)?;
@@ -226,13 +212,6 @@ pub(super) async fn read_tree(call: Call) -> Answer {
     reading.await
 }
 
-fn projects_of(caller: &Caller) -> Vec<&str> {
-    match caller {
-        Caller::Person { roles, .. } => roles.iter().map(|held| held.project_id.as_str()).collect(),
-        Caller::Node { project_id, .. } | Caller::Instance { project_id, .. } => vec![project_id],
-    }
-}
-
 pub(super) async fn list_trees(call: Call) -> Answer {
     let (dialect, proof) = (Arc::clone(&call.face.dialect), call.proof);
     let reading = call.face.context.store.read(move |tx| {
@@ -240,7 +219,7 @@ pub(super) async fn list_trees(call: Call) -> Answer {
         caller.require_person()?;
         let limit = i64::try_from(crate::limits::LIST_MAX).unwrap_or(i64::MAX);
         let mut list = Vec::new();
-        for project in projects_of(&caller) {
+        for project in caller.projects() {
             let rows = trees::list_roots(tx, project, limit)?;
             list.extend(rows.iter().map(|row| json!({"title": row.name})));
         }
@@ -348,13 +327,7 @@ async fn report(call: Call, state: String, message: Option<String>) -> Result<()
             Err(refusal) if is_proxy && refusal.is_missing() => return Ok(()),
             found => found?,
         };
-        let node_id = row.node_id.clone().unwrap_or_default();
-        Ok(keep_state(
-            tx,
-            &caller,
-            (&row, &node_id),
-            (&state, &message),
-        )?)
+        Ok(keep_state(tx, &caller, &row, (&state, &message))?)
     });
     writing.await
 }
@@ -459,6 +432,6 @@ pub(super) async fn read_certificate(call: Call) -> Answer {
         Ok(row.id)
     });
     let id: Result<String, JsonRefusal> = reading.await;
-    let issued = certificate::ensure_of_instance(&call.face, (*proof).clone(), id?).await?;
+    let issued = certificate::ensure_of_instance(&call.face, proof, id?).await?;
     Ok(json!({"key": issued.key_pem, "certificate": issued.pem}))
 }

@@ -3,6 +3,7 @@
 use super::refusal::JsonRefusal;
 use super::{Answer, Call};
 use crate::app::Proof;
+use crate::app::caller::Act;
 use crate::app::{AppError, Caller};
 use crate::http::slap::computer::{self, is_listed, node_status};
 use crate::http::slap::format::offer;
@@ -191,9 +192,12 @@ pub(super) async fn list_instances(call: Call) -> Answer {
     let (dialect, proof) = (Arc::clone(&call.face.dialect), call.proof);
     let reading = call.face.context.store.read(move |tx| {
         let found = dialect.on_node(tx, &proof, &computer);
-        let (_, row) = found.map_err(|error| not_registered(error, &computer))?;
+        let (caller, row) = found.map_err(|error| not_registered(error, &computer))?;
         let mut list = Vec::new();
         for row in instance::list_of_node(tx, &row.id)? {
+            if caller.require_on(&row, Act::Read).is_err() {
+                continue;
+            }
             let root_name = crate::app::tree::root_name(tx, &row)?;
             list.push(json!({
                 "title": row.name,

@@ -12,7 +12,7 @@ pub(super) struct Method {
     /// `name*` is required, `name` is not; after a colon the kind, a text when left out.
     input: &'static [&'static str],
     output: Output,
-    compiled: OnceLock<Option<(jsonschema::Validator, jsonschema::Validator)>>,
+    compiled: OnceLock<Result<(jsonschema::Validator, jsonschema::Validator), String>>,
 }
 
 /// What a method gives.
@@ -236,12 +236,15 @@ impl Method {
 
     fn validators(&self) -> Result<&(jsonschema::Validator, jsonschema::Validator), String> {
         let compile = || {
-            let input = jsonschema::validator_for(&object(self.input, false)).ok()?;
-            let output = jsonschema::validator_for(&self.output.schema()).ok()?;
-            Some((input, output))
+            let validator = |schema: &Json| {
+                jsonschema::validator_for(schema)
+                    .map_err(|error| format!("the schema of {} is damaged: {error}", self.name))
+            };
+            let input = validator(&object(self.input, false))?;
+            Ok((input, validator(&self.output.schema())?))
         };
-        let compiled = self.compiled.get_or_init(compile).as_ref();
-        compiled.ok_or_else(|| format!("the schema of {} is damaged", self.name))
+        let compiled = self.compiled.get_or_init(compile);
+        compiled.as_ref().map_err(Clone::clone)
     }
 }
 

@@ -12,6 +12,8 @@ use super::{Face, Reply};
 use crate::app::identity::{self, Issued};
 use crate::app::{AppError, Caller, Proof, node as rules};
 use crate::http::answer::json;
+use crate::store::Tx;
+use crate::store::instance::{self, InstanceRow};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -56,10 +58,7 @@ fn pair(certificate: &str, key: &str) -> Value {
 
 /// `GET getComputerPartitionCertificate`: nothing on a proxy, which asks for none.
 pub(super) async fn read_partition(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = Seat {
-        computer: form.require("computer_id")?.to_owned(),
-        partition: form.require("computer_partition_id")?.to_owned(),
-    };
+    let seat = Seat::require(&form)?;
     if face.is_proxy() {
         return marshal(&pair("", ""));
     }
@@ -67,47 +66,50 @@ pub(super) async fn read_partition(State(face): State<Face>, proof: Proof, form:
     marshal(&pair(&issued.pem, &issued.key_pem))
 }
 
-/// The certificate of what is in a partition; a key is only made when there is none yet.
+/// The certificate of what is in a partition.
 async fn ensure_certificate(face: &Face, proof: Proof, seat: Seat) -> Result<Issued, Refusal> {
-    let (proof, seat) = (Arc::new(proof), Arc::new(seat));
-    let dialect = Arc::clone(&face.dialect);
-    let (same_proof, same_seat) = (Arc::clone(&proof), Arc::clone(&seat));
+    let proof = Arc::new(proof);
+    let (dialect, same_proof) = (Arc::clone(&face.dialect), Arc::clone(&proof));
     let reading = face.context.store.read(move |tx| {
-        let (caller, row) = dialect.on_partition(tx, &same_proof, &same_seat)?.busy()?;
-        let known = identity::find_instance(tx, &caller, &row)?;
-        Ok((row.id, known))
+        let (_, row) = dialect.on_partition(tx, &same_proof, &seat)?.busy()?;
+        Ok(row.id)
     });
-    let found: Result<(String, Option<Issued>), AppError> = reading.await;
-    let (id, known) = found?;
-    if let Some(known) = known {
+    let id: Result<String, AppError> = reading.await;
+    ensure_of_instance(face, proof, id?).await
+}
+
+/// The certificate of an instance that is known by its reference; a key is made only when there is
+/// none yet.
+pub(in crate::http) async fn ensure_of_instance(
+    face: &Face,
+    proof: Arc<Proof>,
+    id: String,
+) -> Result<Issued, Refusal> {
+    let (dialect, same_proof, same_id) =
+        (Arc::clone(&face.dialect), Arc::clone(&proof), id.clone());
+    let reading = face.context.store.read(move |tx| {
+        let caller = dialect.caller(tx, &same_proof)?;
+        let row = living(tx, &same_id)?;
+        identity::find_instance(tx, &caller, &row)
+    });
+    let known: Result<Option<Issued>, AppError> = reading.await;
+    if let Some(known) = known? {
         return Ok(known);
     }
     let offered = face.issue(&id)?;
     let dialect = Arc::clone(&face.dialect);
     let writing = face.context.store.write(move |tx| {
-        let (caller, row) = dialect.on_partition(tx, &proof, &seat)?.busy()?;
+        let caller = dialect.caller(tx, &proof)?;
+        let row = living(tx, &id)?;
         identity::ensure_instance(tx, &caller, &row, &offered)
     });
     let kept: Result<Issued, AppError> = writing.await;
     Ok(kept?)
 }
 
-/// The certificate of an instance that is known by its row.
-pub(in crate::http) async fn ensure_of_instance(
-    face: &Face,
-    proof: Proof,
-    id: String,
-) -> Result<Issued, Refusal> {
-    let offered = face.issue(&id)?;
-    let dialect = Arc::clone(&face.dialect);
-    let writing = face.context.store.write(move |tx| {
-        let caller = dialect.caller(tx, &proof)?;
-        let row = crate::store::instance::find(tx, &id)?;
-        let row = row.ok_or_else(|| AppError::not_found("such instance"))?;
-        identity::ensure_instance(tx, &caller, &row, &offered)
-    });
-    let kept: Result<Issued, AppError> = writing.await;
-    Ok(kept?)
+fn living(tx: &mut Tx<'_>, id: &str) -> Result<InstanceRow, AppError> {
+    let row = instance::find(tx, id)?.filter(|row| row.reported_state != "destroyed");
+    row.ok_or_else(|| AppError::not_found("such instance"))
 }
 
 /// `POST Person_getCertificate`.

@@ -6,6 +6,7 @@ use super::form::Form;
 use super::format::{Offer, read_document};
 use super::instance::Shown;
 use super::{Dialect, Face, Reply};
+use crate::app::caller::Act;
 use crate::app::{AppError, Caller, Proof, node as rules, report, supply as supplies, tree, usage};
 use crate::store::node::{self, NodeRow};
 use crate::store::{Tx, instance, supply, tree as trees};
@@ -21,19 +22,32 @@ pub(super) async fn read(State(face): State<Face>, proof: Proof, form: Form) -> 
     let computer = form.require("computer_id")?.to_owned();
     let dialect = Arc::clone(&face.dialect);
     let reading = face.context.store.read(move |tx| {
-        let (_, row) = dialect.on_node(tx, &proof, &computer)?;
-        write_computer(tx, &dialect, &row)
+        let (caller, row) = dialect.on_node(tx, &proof, &computer)?;
+        write_computer(tx, &dialect, (&caller, &row))
     });
     let document: Result<Value, AppError> = reading.await;
     marshal(&document?)
 }
 
-fn write_computer(tx: &mut Tx<'_>, dialect: &Dialect, row: &NodeRow) -> Result<Value, AppError> {
+/// The node as the caller may see it: of a neighbour an instance learns that its partition is
+/// there, and nothing of what is in it.
+fn write_computer(
+    tx: &mut Tx<'_>,
+    dialect: &Dialect,
+    (caller, row): (&Caller, &NodeRow),
+) -> Result<Value, AppError> {
     let computer = dialect.computer_id(row);
     let releases = supply::list_of_node(tx, &row.id)?;
     let releases = releases.iter().filter(|supply| is_listed(dialect, supply));
     let releases = releases.map(|supply| document::ordered_release(supply, computer));
     let mut busy = load_instances(tx, row)?;
+    busy.retain(|_, shown| caller.require_on(&shown.row, Act::Read).is_ok());
+    if let Caller::Instance { id, .. } = caller {
+        // What others asked of a host is for the host alone, not for the rest of its tree.
+        for shown in busy.values_mut().filter(|shown| shown.row.id != *id) {
+            shown.shares.clear();
+        }
+    }
     let mut partitions = Vec::new();
     for partition in node::list_partitions(tx, &row.id)? {
         let shown = partition
@@ -112,14 +126,14 @@ pub(super) async fn read_status(State(face): State<Face>, proof: Proof, form: Fo
     let reading = face.context.store.read(move |tx| {
         let (_, row) = dialect.on_node(tx, &proof, &computer)?;
         let text = node_status(tx, &row);
-        let is_quiet = Value::int(i64::from(!rules::is_online(tx, &row)));
+        let quiet = |minutes| Value::int(i64::from(rules::is_quiet(tx, &row, minutes)));
         Ok(Value::dict([
             ("user", Value::text(dialect.computer_id(&row))),
             ("text", Value::text(text)),
             ("reference", Value::text(dialect.computer_id(&row))),
             ("portal_type", Value::text("Compute Node")),
-            ("no_data_since_5_minutes", is_quiet.clone()),
-            ("no_data_since_15_minutes", is_quiet),
+            ("no_data_since_5_minutes", quiet(5)),
+            ("no_data_since_15_minutes", quiet(15)),
         ]))
     });
     let status: Result<Value, AppError> = reading.await;
@@ -323,41 +337,28 @@ pub(in crate::http) async fn report_release(
         ..NodeReport::default()
     };
     let writing = face.context.store.write(move |tx| {
-        let caller = match dialect.on_node(tx, &proof, &computer) {
+        let (caller, node) = match dialect.on_node(tx, &proof, &computer) {
             Err(error)
                 if dialect.proxy().is_some() && error.code == slapos_api::ErrorCode::NotFound =>
             {
                 return Ok(());
             }
-            found => found?.0,
+            found => found?,
         };
         if dialect.proxy().is_some() {
-            believe_removed(tx, &dialect, &computer, &report)?;
+            // Its node is also believed that a release which it removed was to go.
+            for said in report
+                .software
+                .iter()
+                .filter(|said| said.state == "destroyed")
+            {
+                supplies::believe_removed(tx, &node, &said.url)?;
+            }
         }
         report::keep(tx, &caller, &report)
     });
     let kept: Result<(), AppError> = writing.await;
     Ok(kept?)
-}
-
-/// A proxy's node that removed a release is also believed that it was to go.
-fn believe_removed(
-    tx: &mut Tx<'_>,
-    dialect: &Dialect,
-    computer: &str,
-    report: &NodeReport,
-) -> Result<(), AppError> {
-    let (_, node) = dialect.on_node(tx, &Proof::None, computer)?;
-    for said in report
-        .software
-        .iter()
-        .filter(|said| said.state == "destroyed")
-    {
-        if supply::find(tx, &node.id, &said.url)?.is_some() {
-            supply::set_requested(tx, &node.id, &said.url, "destroyed", false)?;
-        }
-    }
-    Ok(())
 }
 
 /// `GET getSoftwareInstallationStatus`.

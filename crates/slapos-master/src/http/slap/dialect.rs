@@ -1,7 +1,8 @@
 //! The two ways of speaking: as the ERP5 master, or as `slapos proxy`.
 //!
 //! They differ in references, in a few texts that old tests compare, and in who has to prove what.
-//! Whatever differs is asked of [`Dialect`], so that no other file has a switch of its own.
+//! What differs in more than one call is a method of [`Dialect`]; a call that differs alone asks which
+//! it is.
 
 use crate::app::instance::destroy;
 use crate::app::tree::{self as rules, Removal};
@@ -10,6 +11,9 @@ use crate::store::instance::{self, InstanceRow};
 use crate::store::node::NodeRow;
 use crate::store::{Tx, tree};
 use std::collections::BTreeMap;
+
+/// Longest guid that is looked up: two names and what stands between.
+const GUID_BYTES_MAX: usize = 1024;
 
 /// How the face speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +132,10 @@ impl Dialect {
             (None, Some(rest)) => (rest, true),
             (None, None) => return Ok(None),
         };
+        // Three underscores a query: a guid has two names and no more.
+        if rest.len() > GUID_BYTES_MAX {
+            return Ok(None);
+        }
         // Names may hold the separator themselves: every reading is tried.
         for (at, _) in rest.match_indices("___") {
             let (name, root) = (&rest[..at], &rest[at + 3..]);

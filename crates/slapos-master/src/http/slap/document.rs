@@ -1,8 +1,9 @@
 //! Rows as the four objects of the old wire.
 
 use super::Dialect;
-use super::instance::{Network, Shown, flat, networks, seconds, status_text};
-use crate::app::view;
+use super::instance::{
+    Network, Shown, by_form, flat, networks, of_json, seconds, sla_of, status_text,
+};
 use crate::store::instance::InstanceRow;
 use crate::store::node::{NodeRow, PartitionRow};
 use crate::store::supply::SupplyRow;
@@ -157,10 +158,7 @@ fn shared(dialect: &Dialect, (row, root_name): &(InstanceRow, String)) -> Value 
 /// (interface, address) pairs, and the full form of those with a gateway, which a master gives
 /// there instead.
 fn address_lists(dialect: &Dialect, addresses: &[Network]) -> (Value, Value) {
-    let is_full = |network: &&Network| {
-        *dialect == Dialect::Master && !network.gateway.is_empty() && !network.netmask.is_empty()
-    };
-    let (full, plain): (Vec<&Network>, Vec<&Network>) = addresses.iter().partition(is_full);
+    let (plain, full) = by_form(dialect, addresses);
     let plain = plain.into_iter().map(pair);
     let full = full.into_iter().map(|network| {
         let parts = [
@@ -205,7 +203,10 @@ pub(super) fn software_instance(dialect: &Dialect, shown: &Shown) -> Value {
         ("slap_software_type", Value::text(&seat.software_type)),
     ];
     if *dialect == Dialect::Master {
-        let shares = shown.shares.iter().map(|share| shared(dialect, share));
+        // A share that is to stop is one that its host hears no more of.
+        let shares = shown.shares.iter();
+        let shares = shares.filter(|(share, _)| share.requested_state == "started");
+        let shares = shares.map(|share| shared(dialect, share));
         state.extend([
             ("_filter_dict", filter(row)),
             ("instance_title", Value::text(&row.name)),
@@ -219,15 +220,10 @@ pub(super) fn software_instance(dialect: &Dialect, shown: &Shown) -> Value {
 }
 
 fn filter(row: &InstanceRow) -> Value {
-    let entries = view::object(&row.filter).into_iter().map(|(key, value)| {
-        let key = if key == "node" {
-            "computer_guid".to_owned()
-        } else {
-            key
-        };
+    let entries = sla_of(row).into_iter().map(|(key, value)| {
         let text = match value {
             Json::String(text) => text,
-            other => python_text(&Value::text(other.to_string())),
+            other => python_text(&of_json(&other)),
         };
         (key, Value::Text(text))
     });

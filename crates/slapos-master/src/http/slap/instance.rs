@@ -59,7 +59,7 @@ pub(in crate::http) struct Shown {
 }
 
 impl Shown {
-    /// Reads what belongs to a row.
+    /// Reads what belongs to a row, without the shares that it hosts.
     pub(in crate::http) fn load(tx: &mut Tx<'_>, row: InstanceRow) -> Result<Self, AppError> {
         let seat = match &row.host_id {
             Some(host_id) if row.is_shared => instance::find(tx, host_id)?,
@@ -74,18 +74,23 @@ impl Shown {
             }
             None => None,
         };
-        let mut shares = Vec::new();
-        for share in trees::list_shares(tx, &row.id)? {
-            let root_name = tree::root_name(tx, &share)?;
-            shares.push((share, root_name));
-        }
         Ok(Self {
             root_name: tree::root_name(tx, &row)?,
             networks: partition.as_ref().map(networks).unwrap_or_default(),
             seat,
-            shares,
+            shares: Vec::new(),
             row,
         })
+    }
+
+    /// The same with the shares that it hosts, for those who write them.
+    pub(in crate::http) fn load_whole(tx: &mut Tx<'_>, row: InstanceRow) -> Result<Self, AppError> {
+        let mut shown = Self::load(tx, row)?;
+        for share in trees::list_shares(tx, &shown.row.id)? {
+            let root_name = tree::root_name(tx, &share)?;
+            shown.shares.push((share, root_name));
+        }
+        Ok(shown)
     }
 
     /// How its node is called.
@@ -102,17 +107,52 @@ impl Shown {
     }
 }
 
-/// Parameters as texts, the only form of the old wire. What holds anything else travels whole, as
-/// one JSON text under `_`, so that no digit of it is lost.
+/// Parameters as texts, the only form of the old wire. What holds anything else, or a character that
+/// no XML can hold, travels whole, as one JSON text under `_`, so that nothing of it is lost.
 pub(in crate::http) fn flat(text: &str) -> BTreeMap<String, String> {
     let map = view::object(text);
-    if map.values().all(Json::is_string) {
+    let is_plain =
+        |(key, value): (&String, &Json)| is_xml(key) && value.as_str().is_some_and(is_xml);
+    if map.iter().all(is_plain) {
         let pairs = map.into_iter();
         return pairs
             .map(|(key, value)| (key, value.as_str().unwrap_or_default().to_owned()))
             .collect();
     }
-    BTreeMap::from([("_".to_owned(), Json::Object(map).to_string())])
+    // JSON escapes the control characters by itself.
+    let text = Json::Object(map).to_string();
+    let text = text
+        .replace('\u{fffe}', "\\ufffe")
+        .replace('\u{ffff}', "\\uffff");
+    BTreeMap::from([("_".to_owned(), text)])
+}
+
+/// A filter as the old wires name its keys.
+pub(in crate::http) fn sla_of(row: &InstanceRow) -> JsonMap {
+    let filter = view::object(&row.filter).into_iter();
+    filter
+        .map(|(key, value)| match key.as_str() {
+            "node" => ("computer_guid".to_owned(), value),
+            _ => (key, value),
+        })
+        .collect()
+}
+
+/// Addresses without a gateway, and those with one, which a master gives in full.
+pub(in crate::http) fn by_form<'a>(
+    dialect: &Dialect,
+    networks: &'a [Network],
+) -> (Vec<&'a Network>, Vec<&'a Network>) {
+    networks.iter().partition(|network| {
+        dialect.proxy().is_some() || network.gateway.is_empty() || network.netmask.is_empty()
+    })
+}
+
+/// Can XML 1.0 hold every character?
+fn is_xml(text: &str) -> bool {
+    !text
+        .chars()
+        .any(|c| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}'))
 }
 
 /// What a client gave, as texts: the original keeps every value as Python writes it.
@@ -131,7 +171,7 @@ pub(in crate::http) fn json_to_map(map: &JsonMap) -> JsonMap {
         .collect()
 }
 
-fn of_json(json: &Json) -> Value {
+pub(super) fn of_json(json: &Json) -> Value {
     match json {
         Json::Null => Value::None,
         Json::Bool(fact) => Value::Bool(*fact),
@@ -189,6 +229,10 @@ mod tests {
             flat(text),
             BTreeMap::from([("_".to_owned(), text.to_owned())])
         );
+        let held = r#"{"a":"line\r\n\ttwo"}"#;
+        assert_eq!(flat(held)["a"], "line\r\n\ttwo");
+        let not_held = flat("{\"a\":\"\\u0001\\uffff\"}");
+        assert_eq!(not_held["_"], r#"{"a":"\u0001\uffff"}"#);
     }
 
     #[test]

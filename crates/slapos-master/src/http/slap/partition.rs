@@ -9,20 +9,13 @@ use super::{Dialect, Face, Reply};
 use crate::app::caller::Act;
 use crate::app::tree::{self, Removal};
 use crate::app::{AppError, Caller, Proof, report};
-use crate::store::instance::InstanceRow;
+use crate::store::instance::{self, InstanceRow};
 use crate::store::{Tx, tree as trees};
 use axum::extract::State;
 use slapos_api::ErrorCode;
 use slapos_api::slap::Value;
-use slapos_api::wire::node::{InstanceReport, NodeReport};
+use slapos_api::wire::node::InstanceReport;
 use std::sync::Arc;
-
-fn seat_of(form: &Form) -> Result<Seat, Refusal> {
-    Ok(Seat {
-        computer: form.require("computer_id")?.to_owned(),
-        partition: form.require("computer_partition_id")?.to_owned(),
-    })
-}
 
 /// `GET registerComputerPartition`.
 pub(super) async fn read(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
@@ -36,7 +29,7 @@ pub(super) async fn read(State(face): State<Face>, proof: Proof, form: Form) -> 
         let shown = match seated.instance {
             Some(row) => {
                 seated.caller.require_on(&row, Act::Read)?;
-                Some(Shown::load(tx, row)?)
+                Some(Shown::load_whole(tx, row)?)
             }
             None => None,
         };
@@ -57,7 +50,7 @@ pub(super) async fn read_status(State(face): State<Face>, proof: Proof, form: Fo
     if face.dialect.proxy().is_some() {
         return marshal(&Value::text("Not implemented."));
     }
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     let dialect = Arc::clone(&face.dialect);
     let reading = face.context.store.read(move |tx| {
         let (caller, row) = dialect.on_partition(tx, &proof, &seat)?.busy()?;
@@ -77,7 +70,7 @@ pub(super) async fn read_status(State(face): State<Face>, proof: Proof, form: Fo
 
 /// `POST setComputerPartitionConnectionXml`.
 pub(super) async fn publish(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     let given = form.value("connection_xml")?;
     let connection = match given.as_ref().map(|value| value.as_dict().map(to_map)) {
         Some(Some(map)) => map,
@@ -106,10 +99,17 @@ fn find_share(
     host: &InstanceRow,
     reference: &str,
 ) -> Result<InstanceRow, AppError> {
-    for share in trees::list_shares(tx, &host.id)? {
-        let root_name = tree::root_name(tx, &share)?;
-        if dialect.share_reference(&share, &root_name) == reference {
+    if *dialect == Dialect::Master {
+        let share = instance::find(tx, reference)?;
+        if let Some(share) = share.filter(|share| share.host_id.as_ref() == Some(&host.id)) {
             return Ok(share);
+        }
+    } else {
+        for share in trees::list_shares(tx, &host.id)? {
+            let root_name = tree::root_name(tx, &share)?;
+            if dialect.share_reference(&share, &root_name) == reference {
+                return Ok(share);
+            }
         }
     }
     Err(AppError::not_found(format!(
@@ -135,7 +135,7 @@ pub(super) async fn error(State(face): State<Face>, proof: Proof, form: Form) ->
 
 async fn report_of_form(face: &Face, proof: Proof, form: &Form, state: &str) -> Reply {
     let (seat, share) = (
-        seat_of(form)?,
+        Seat::require(form)?,
         form.find("slave_reference").map(str::to_owned),
     );
     let message = form.find("error_log").map(str::to_owned);
@@ -151,12 +151,7 @@ async fn report_of_form(face: &Face, proof: Proof, form: &Form, state: &str) -> 
             Some(reference) => find_share(tx, &dialect, &row, reference)?,
             None => row,
         };
-        keep_state(
-            tx,
-            &seated.caller,
-            (&row, seated.node.id.as_str()),
-            (&state, &message),
-        )
+        keep_state(tx, &seated.caller, &row, (&state, &message))
     });
     let kept: Result<(), AppError> = writing.await;
     kept?;
@@ -167,13 +162,12 @@ async fn report_of_form(face: &Face, proof: Proof, form: &Form, state: &str) -> 
 pub(in crate::http) fn keep_state(
     tx: &mut Tx<'_>,
     caller: &Caller,
-    (row, node_id): (&InstanceRow, &str),
+    row: &InstanceRow,
     (state, message): (&str, &Option<String>),
 ) -> Result<(), AppError> {
     if row.is_shared {
         return Ok(());
     }
-    caller.require_on(row, Act::Run)?;
     let said = InstanceReport {
         id: row.id.clone(),
         generation: row.generation,
@@ -183,19 +177,12 @@ pub(in crate::http) fn keep_state(
         promises: None,
         processes: None,
     };
-    let whole = NodeReport {
-        instances: vec![said],
-        ..NodeReport::default()
-    };
-    // An instance says it of itself; the rule knows what its node says.
-    let node = crate::store::node::find(tx, node_id)?;
-    let node = node.ok_or_else(|| AppError::not_found("such node"))?;
-    report::keep(tx, &Caller::of_node(&node), &whole)
+    report::keep_of_instance(tx, caller, row, &said)
 }
 
 /// `POST destroyedComputerPartition`.
 pub(super) async fn destroyed(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     let unknown = format!(
         "Unknown partition '{}' on '{}'",
         seat.partition, seat.computer
@@ -234,7 +221,7 @@ pub(in crate::http) fn children_text(names: &[String]) -> String {
 
 /// `POST softwareInstanceBang`.
 pub(super) async fn bang(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     let message = form.find("message").unwrap_or_default().to_owned();
     let dialect = Arc::clone(&face.dialect);
     let writing = face.context.store.write(move |tx| {
@@ -248,7 +235,7 @@ pub(super) async fn bang(State(face): State<Face>, proof: Proof, form: Form) -> 
 
 /// `POST softwareInstanceRename`.
 pub(super) async fn rename(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let (seat, name) = (seat_of(&form)?, form.require("new_name")?.to_owned());
+    let (seat, name) = (Seat::require(&form)?, form.require("new_name")?.to_owned());
     let share = form.find("slave_reference").map(str::to_owned);
     let dialect = Arc::clone(&face.dialect);
     let writing = face.context.store.write(move |tx| {
@@ -275,7 +262,7 @@ fn acting(caller: Caller, row: &InstanceRow) -> Caller {
 
 /// `GET getHostingSubscriptionIpList`: the addresses of all instances of the tree.
 pub(super) async fn list_addresses(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     let dialect = Arc::clone(&face.dialect);
     let reading = face.context.store.read(move |tx| {
         let (caller, row) = dialect.on_partition(tx, &proof, &seat)?.busy()?;
@@ -296,7 +283,7 @@ pub(super) async fn list_addresses(State(face): State<Face>, proof: Proof, form:
 /// `POST updateComputerPartitionRelatedInstanceList`: read and passed over, as by the original's
 /// master, which has this disabled.
 pub(super) async fn keep_related(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
-    let seat = seat_of(&form)?;
+    let seat = Seat::require(&form)?;
     form.value("instance_reference_xml")?;
     let dialect = Arc::clone(&face.dialect);
     let reading = face.context.store.read(move |tx| {

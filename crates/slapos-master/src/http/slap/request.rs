@@ -117,7 +117,7 @@ pub(in crate::http) async fn ask(
         let (caller, request) = prepare(tx, &dialect, &same_proof, &same)?;
         let row = rules::find_unchanged_row(tx, &caller, &request)?;
         let row = row.filter(|row| has_place(row) && row.url == request.software);
-        row.map(|row| Shown::load(tx, row).map_err(Refusal::from))
+        row.map(|row| Shown::load_whole(tx, row).map_err(Refusal::from))
             .transpose()
     });
     if let Some(shown) = unchanged.await? {
@@ -145,7 +145,7 @@ fn write(
     let row = rules::request_row(tx, schemas, caller, request, resolve)?;
     let is_gone = row.reported_state == "destroyed";
     match (has_place(&row) || is_gone, dialect) {
-        (true, _) => Ok(Outcome::Placed(Box::new(Shown::load(tx, row)?))),
+        (true, _) => Ok(Outcome::Placed(Box::new(Shown::load_whole(tx, row)?))),
         (false, Dialect::Master) => Ok(Outcome::Waits),
         (false, Dialect::Proxy(_)) => Err(Refusal::Status(
             StatusCode::NOT_FOUND,

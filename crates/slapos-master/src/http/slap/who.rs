@@ -35,6 +35,14 @@ impl Seat {
         })
     }
 
+    /// As a form has to name it.
+    pub(super) fn require(form: &Form) -> Result<Self, Refusal> {
+        Ok(Self {
+            computer: form.require("computer_id")?.to_owned(),
+            partition: form.require("computer_partition_id")?.to_owned(),
+        })
+    }
+
     /// As the header `Authorization: X-SlapPartition computer_id=…, computer_partition_id=…` does.
     pub(in crate::http) fn of_headers(headers: &HeaderMap) -> Option<Self> {
         let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
@@ -93,6 +101,16 @@ impl Dialect {
         computer: &str,
     ) -> Result<(Caller, NodeRow), AppError> {
         let caller = self.caller(tx, proof)?;
+        self.on_node_as(tx, caller, computer)
+    }
+
+    /// The same for a caller that is known already.
+    pub(in crate::http) fn on_node_as(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: Caller,
+        computer: &str,
+    ) -> Result<(Caller, NodeRow), AppError> {
         let missing = || AppError::not_found(format!("computer `{computer}`"));
         let row = match &caller {
             Caller::Node { id, .. } => node::find(tx, id)?,
@@ -130,7 +148,17 @@ impl Dialect {
         proof: &Proof,
         seat: &Seat,
     ) -> Result<Seated, AppError> {
-        let (caller, node) = self.on_node(tx, proof, &seat.computer)?;
+        let caller = self.caller(tx, proof)?;
+        self.on_partition_as(tx, caller, seat)
+    }
+
+    fn on_partition_as(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: Caller,
+        seat: &Seat,
+    ) -> Result<Seated, AppError> {
+        let (caller, node) = self.on_node_as(tx, caller, &seat.computer)?;
         let missing = || {
             let (partition, computer) = (&seat.partition, &seat.computer);
             AppError::not_found(format!("partition `{partition}` on `{computer}`"))
@@ -165,7 +193,7 @@ impl Dialect {
                 other => Ok(other),
             };
         };
-        let seated = match self.on_partition(tx, proof, seat) {
+        let seated = match self.on_partition_as(tx, caller.clone(), seat) {
             Ok(seated) => seated,
             Err(error) if is_header && error.code == slapos_api::ErrorCode::NotFound => {
                 return Err(Refusal::bad(format!(
@@ -205,17 +233,55 @@ pub(super) async fn refuse_other_sites(
     next: Next,
 ) -> Response {
     let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
-    let is_believed = face.dialect.proxy().is_some() && !is_reading;
-    if is_believed && !is_same_origin(request.headers()) {
-        let text = "this call was made by a page of another site";
-        return Refusal::Status(StatusCode::FORBIDDEN, text.to_owned()).into_response();
+    let refused =
+        |text: &str| Refusal::Status(StatusCode::FORBIDDEN, text.to_owned()).into_response();
+    if face.dialect.proxy().is_none() {
+        return next.run(request).await;
+    }
+    if !is_local_host(request.headers()) {
+        return refused("a proxy is reached by an address or as localhost, not by another name");
+    }
+    if !is_reading && !is_same_origin(request.headers()) {
+        return refused("this call was made by a page of another site");
     }
     next.run(request).await
+}
+
+/// A page of another site can have its own name lead to this machine; the name it then sends gives
+/// it away.
+fn is_local_host(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST) else {
+        return true;
+    };
+    let host = host.to_str().unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn local_host_is_an_address_or_localhost() {
+        for (host, is_local) in [
+            ("127.0.0.1:5000", true),
+            ("[::1]:5000", true),
+            ("localhost", true),
+            ("LocalHost:1", true),
+            ("evil.example:5000", false),
+            ("127.0.0.1.evil.example", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            assert_eq!(is_local_host(&headers), is_local, "{host}");
+        }
+        assert!(is_local_host(&HeaderMap::new()));
+    }
 
     #[test]
     fn i14_header_is_read_with_and_without_a_space() {

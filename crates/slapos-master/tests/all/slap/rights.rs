@@ -233,6 +233,54 @@ fn rights_every_call_about_a_node_is_its_own() {
 }
 
 #[test]
+fn rights_a_partition_learns_nothing_of_its_neighbours() {
+    let wire = Wire::master();
+    let node = join(&wire, "one");
+    let document = super::format_document(&node.id, 2);
+    let format = post(
+        "/loadComputerConfigurationFromXML",
+        &[("xml", &document)],
+        None,
+    );
+    wire.call_by(&node.key, format).ok();
+    for title in ["mine", "theirs"] {
+        let secret = Value::dict([("secret", Value::text(format!("secret of {title}")))]);
+        let mut fields = ask(title);
+        fields.push(("partition_parameter_xml", m(&secret)));
+        let request = post("/requestComputerPartition", &pairs(&fields), None);
+        as_person(&wire, request).ok();
+    }
+    let certificate = format!(
+        "/getComputerPartitionCertificate?computer_id={}&computer_partition_id=part0",
+        node.id
+    );
+    let answer = wire.call_by(&node.key, get(&certificate)).value();
+    let key = key_of(&super::text(&answer, "certificate"));
+    let whole = format!("/getFullComputerInformation?computer_id={}", node.id);
+    let of_node = wire.call_by(&node.key, get(&whole)).text;
+    assert!(of_node.contains("secret of mine") && of_node.contains("secret of theirs"));
+    let of_partition = wire.call_by(&key, get(&whole));
+    assert_eq!(of_partition.status, 200);
+    assert!(of_partition.text.contains("secret of mine"));
+    assert!(
+        !of_partition.text.contains("theirs"),
+        "{}",
+        of_partition.text
+    );
+    let rename = |partition: &str| {
+        let seat = [
+            ("computer_id", node.id.as_str()),
+            ("computer_partition_id", partition),
+            ("new_name", "renamed"),
+        ];
+        wire.call_by(&key, post("/softwareInstanceRename", &seat, None))
+            .status
+    };
+    assert_eq!(rename("part1"), 404);
+    assert_eq!(rename("part0"), 200);
+}
+
+#[test]
 fn rights_a_partition_asks_by_its_own_certificate() {
     let (wire, one, two) = two_nodes();
     let path = format!(
