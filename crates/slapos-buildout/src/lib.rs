@@ -33,6 +33,7 @@ pub use location::{base_of, join};
 pub use machine::Machine;
 pub use part::{PartOptions, RecipeError, Recipes};
 pub use profile::{Origin, Profile, Step};
+pub use reference::references;
 pub use report::{Diagnostic, Kind, Link, Report};
 pub use session::{Expanded, Session};
 pub use typed::{Integer, Typed, TypedError};

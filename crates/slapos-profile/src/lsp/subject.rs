@@ -90,10 +90,7 @@ pub(super) fn mentions_in(syntax: &Syntax, line: usize) -> Vec<(String, Range<us
             } else {
                 0
             };
-            for reference in references(text)
-                .into_iter()
-                .filter(|range| range.start >= start)
-            {
+            for reference in references(text).filter(|range| range.start >= start) {
                 let colon = text[reference.clone()].find(':');
                 let end = colon.map(|colon| reference.start + colon);
                 if let Some(end) = end.filter(|end| *end > reference.start + 2) {
