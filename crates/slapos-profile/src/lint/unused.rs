@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::{Findings, Rule, View};
+use super::{Collector, Rule, View};
 use slapos_python::text::is_space;
 
 /// Sections that are used without being named.
 const ALWAYS_USED: [&str; 3] = ["buildout", "versions", "networkcache"];
 
-pub(super) fn check(view: &View<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(view: &View<'_>, findings: &mut Collector<'_>) {
     let mentions = Mentions::of(view);
     unused_sections(view, &mentions, findings);
     unused_options(view, &mentions, findings);
@@ -65,7 +65,7 @@ impl Mentions {
     }
 }
 
-fn unused_sections(view: &View<'_>, mentions: &Mentions, findings: &mut Findings<'_>) {
+fn unused_sections(view: &View<'_>, mentions: &Mentions, findings: &mut Collector<'_>) {
     // A library has no parts of its own to tell what is needed.
     if view.order.is_empty() {
         return;
@@ -114,7 +114,7 @@ fn reached(view: &View<'_>, mentions: &Mentions) -> HashSet<String> {
 }
 
 /// Only of sections without a recipe and without users that may read them whole.
-fn unused_options(view: &View<'_>, mentions: &Mentions, findings: &mut Findings<'_>) {
+fn unused_options(view: &View<'_>, mentions: &Mentions, findings: &mut Collector<'_>) {
     let parents: HashSet<String> = view
         .profile
         .sections()

@@ -179,7 +179,7 @@ fn tools_are_quick_on_a_lattice_of_250_files() {
     assert!(told.sections.len() > 700);
     let findings =
         slapos_profile::lint::lint(&question(), &files, slapos_profile::lint::Extent::All);
-    assert!(!findings.is_empty());
+    assert!(!findings.shown.is_empty());
     let profile = question().load(&files).unwrap();
     let svg = graph(&profile, Scope::All).unwrap().to_svg();
     assert!(svg.len() > 10_000);
@@ -189,4 +189,40 @@ fn tools_are_quick_on_a_lattice_of_250_files() {
         "{:?}",
         start.elapsed()
     );
+}
+
+#[test]
+fn annotate_of_sections_that_inherit_the_same_by_many_ways_is_told_once() {
+    let mut text = String::from("[buildout]\n[s0]\nx = 0\n");
+    for number in 1..40 {
+        let below = number - 1;
+        text.push_str(&format!(
+            "[a{number}]\n<= s{below}\nx = a\n[b{number}]\n<= s{below}\nx = b\n[s{number}]\n<= a{number}\n  b{number}\n  b{number}\n"
+        ));
+    }
+    let told = annotate(&question(), &Files::of(&[("main.cfg", &text)]), None).unwrap();
+    let story = &told.sections["s39"]["x"];
+    assert_eq!(story.value(), "b");
+    assert_eq!(story.history.len(), 1);
+    // One of each pair holds or was overridden, at each level, and the first.
+    assert_eq!(story.overrode.len(), 2 * 39);
+    let last = story.overrode.last().map(|change| change.section.as_str());
+    assert_eq!(last, Some("b38"));
+}
+
+#[test]
+fn annotate_tells_no_more_than_a_bounded_number_of_overridden_changes() {
+    let mut text = String::from("[buildout]\n");
+    let mut parents = String::new();
+    for number in 0..1_500 {
+        text.push_str(&format!("[p{number}]\nx = {number}\n"));
+        parents.push_str(&format!("  p{number}\n"));
+    }
+    text.push_str(&format!("[s]\n<=\n{parents}x = own\n"));
+    let files = Files::of(&[("main.cfg", &text)]);
+    let told = annotate(&question(), &files, Some("s")).unwrap();
+    let story = &told.sections["s"]["x"];
+    assert_eq!(story.overrode.len(), 1_000);
+    let nearest = story.overrode.last().map(|change| change.value.as_str());
+    assert_eq!(nearest, Some("1499"));
 }
