@@ -28,6 +28,7 @@ mod value;
 
 pub use command_line::{Override, OverrideError};
 pub use condition::condition_holds;
+pub use limits::FILE_BYTES_MAX;
 pub use load::{Fetch, FetchFailure, LoadOptions, Probe, load};
 pub use location::{base_of, join};
 pub use machine::Machine;
