@@ -223,6 +223,28 @@ pub(crate) fn words(line: &str, start: usize) -> impl Iterator<Item = Range<usiz
     })
 }
 
+/// Byte ranges of what could be names in a line from `start` on, outside of references: recipes are told sections this way.
+pub(crate) fn names(line: &str, start: usize) -> Vec<Range<usize>> {
+    let is_end = |c: char| is_space(c) || ",:;=\"'()[]<>|&".contains(c);
+    let mut found = Vec::new();
+    let mut begin = start;
+    let whole = line.len()..line.len();
+    for reference in references(line).chain([whole]) {
+        if reference.start < begin {
+            continue;
+        }
+        let mut at = begin;
+        for word in line[begin..reference.start].split(is_end) {
+            found.extend((!word.is_empty()).then_some(at..at + word.len()));
+            // What ends a word may take several bytes.
+            let end = at + word.len();
+            at = end + line[end..].chars().next().map_or(0, char::len_utf8);
+        }
+        begin = reference.end;
+    }
+    found
+}
+
 fn read_header(line: &str, number: usize) -> Option<Header> {
     let inside = line.strip_prefix('[')?.trim_start_matches(is_space);
     let start = line.len() - inside.len();
@@ -318,6 +340,13 @@ mod tests {
             .map(|(line, word)| &syntax.lines[line][word])
             .collect();
         assert_eq!(found, ["a", "b", "../c"]);
+    }
+
+    #[test]
+    fn names_are_the_words_outside_of_references() {
+        let line = "x = a,${b:c}d é(e) ${f";
+        let found: Vec<&str> = names(line, 3).into_iter().map(|r| &line[r]).collect();
+        assert_eq!(found, ["a", "d", "é", "e", "${f"]);
     }
 
     #[test]
