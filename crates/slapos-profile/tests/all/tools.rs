@@ -172,6 +172,37 @@ fn diff_tells_what_changes_in_the_result() {
 }
 
 #[test]
+fn diff_of_sections_that_cannot_be_resolved_says_so() {
+    let of = |text: &str| {
+        let text = format!("[buildout]\n{text}[good]\nx = 1\n");
+        resolve(&load(&[("main.cfg", &text)]).unwrap(), None).unwrap()
+    };
+    let location = "/srv/case/main.cfg";
+    let between = |before: &str, after: &str| {
+        let (before, after) = (of(before), of(after));
+        let side = |resolved| Side { location, resolved };
+        difference(&side(&before), &side(&after))
+    };
+    let (works, broken) = ("[a]\nx = 1\n", "[a]\nx = ${no:x}\n");
+    // One side broken is neither removed nor added.
+    let found = between(works, broken);
+    assert!(found.removed.is_empty() && found.added.is_empty());
+    let json = found.to_json();
+    assert_eq!(json["unresolved"]["a"]["before"], json!(null));
+    assert_eq!(
+        json["unresolved"]["a"]["after"][0]["kind"],
+        "missing-section"
+    );
+    assert!(between(broken, works).added.is_empty());
+    // Both broken: otherwise is a change, the same a line further down is none.
+    let otherwise = between(broken, "[a]\nx = ${other:x}\n");
+    assert!(!otherwise.is_empty());
+    let text = otherwise.to_text();
+    assert!(text.contains("`a` cannot be resolved\n- "), "{text}");
+    assert!(between(broken, "\n\n[a]\nx = ${no:x}\n").is_empty());
+}
+
+#[test]
 fn tools_are_quick_on_a_lattice_of_250_files() {
     let files = lattice(50, 5);
     let start = Instant::now();
