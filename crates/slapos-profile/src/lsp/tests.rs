@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use lsp_server::RequestId;
 use serde_json::json;
-use slapos_buildout::FetchFailure;
+use slapos_buildout::{FILE_BYTES_MAX, Fetch, FetchFailure};
 
 use super::*;
 
@@ -21,6 +21,8 @@ impl Fetch for Files {
         found.ok_or(FetchFailure::NotFound)
     }
 }
+
+impl Source for Files {}
 
 const MAIN: &str = "[buildout]
 extends = base.cfg
