@@ -4,7 +4,7 @@
 //! Start with [`annotate`]; [`Stories`] answers for one option at a time.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use serde_json::{Map, Value as Json, json};
@@ -144,8 +144,8 @@ impl<'a> Stories<'a> {
         if own.history.first().is_some_and(|first| first.sign == "=") {
             story.replace(&own);
         } else {
-            story.overrode.extend(own.overrode.iter().cloned());
             story.history.extend(own.history);
+            story.override_also(own.overrode);
         }
         let story = Rc::new(story);
         self.known.borrow_mut().insert(key, Rc::clone(&story));
@@ -235,9 +235,20 @@ impl<'a> Stories<'a> {
 
 impl Story {
     fn replace(&mut self, over: &Story) {
-        self.overrode.append(&mut self.history);
-        self.overrode.extend(over.overrode.iter().cloned());
-        self.history = over.history.clone();
+        let before = std::mem::replace(&mut self.history, over.history.clone());
+        self.override_also(before.into_iter().chain(over.overrode.iter().cloned()));
+    }
+
+    /// Adds what is overridden, which may have come by many ways already: each line is told of once, where it is nearest,
+    /// and not if it holds. Without this a section that inherits another twice would double its story.
+    fn override_also(&mut self, changes: impl IntoIterator<Item = Change>) {
+        self.overrode.extend(changes);
+        let mut told: HashSet<_> = self.history.iter().map(Change::place).collect();
+        let nearest = self.overrode.iter().rev();
+        let once = nearest.filter(|change| told.insert(change.place()));
+        let mut kept: Vec<Change> = once.take(STORY_STEPS_MAX).cloned().collect();
+        kept.reverse();
+        self.overrode = kept;
     }
 
     /// The text before references are substituted.
@@ -305,6 +316,12 @@ impl Story {
 }
 
 impl Change {
+    /// What tells it from others. Lines that no file holds have the number 0, so their sign is needed too.
+    fn place(&self) -> (&str, &str, u32, &str) {
+        let origin = &self.origin;
+        (&self.section, &origin.file, origin.line, self.sign)
+    }
+
     fn to_json(&self) -> Json {
         let mut object = json!({ "section": self.section, "sign": self.sign, "value": self.value });
         if let (Json::Object(object), Json::Object(origin)) =

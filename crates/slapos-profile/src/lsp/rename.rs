@@ -1,6 +1,7 @@
 //! Rename of a section, over the document and the files it extends that are in the workspace.
 //!
-//! Nothing is renamed by halves: if a file outside of the workspace has the section too, the whole is refused.
+//! Nothing is renamed by halves: the whole is refused if a file outside of the workspace has the section too, if a file
+//! cannot be read, or if a value has the bare name, which may be for a recipe to look up.
 
 use std::collections::HashMap;
 
@@ -11,6 +12,7 @@ use lsp_types::{
 use super::Server;
 use super::place::{range, uri_of};
 use super::subject::{What, at, mentions_in};
+use crate::syntax::{LineKind, names};
 use crate::tree::TreeFile;
 
 /// Names that the language itself uses.
@@ -49,8 +51,21 @@ pub(super) fn answer(server: &mut Server, params: RenameParams) -> Result<Worksp
     if analysis.sections().contains(new) {
         return Err(format!("there is a section `{new}` already"));
     }
+    if let Some(unread) = analysis.tree.unread.first() {
+        return Err(format!(
+            "{unread} cannot be read, and may have `{old}` too; see to it first"
+        ));
+    }
     let mut changes = HashMap::new();
     for file in &analysis.tree.files {
+        if let Some(line) = bare(file, &old) {
+            return Err(format!(
+                "{}:{}: a value has the bare name `{old}`, by which a recipe may look for the section; \
+                 change it by hand first",
+                file.location,
+                line + 1
+            ));
+        }
         let edits = edits(file, &old, new);
         if edits.is_empty() {
             continue;
@@ -90,6 +105,34 @@ fn edits(file: &TreeFile, old: &str, new: &str) -> Vec<TextEdit> {
             same.map(move |(_, bytes)| TextEdit::new(range(syntax, line, bytes), new.to_owned()))
         })
         .collect()
+}
+
+/// The first line with a value that has the name where the language itself does not look for a section.
+fn bare(file: &TreeFile, name: &str) -> Option<usize> {
+    let syntax = &file.syntax;
+    (0..syntax.lines.len()).find(|line| {
+        let (LineKind::Option(_) | LineKind::Continuation(_)) = syntax.kinds[*line] else {
+            return false;
+        };
+        let Some(written) = syntax.option_at(*line) else {
+            return false;
+        };
+        // A recipe is named by its egg.
+        if syntax.name(written) == "recipe" {
+            return false;
+        }
+        let text = &syntax.lines[*line];
+        let start = if *line == written.line {
+            written.value
+        } else {
+            0
+        };
+        let mut found = names(text, start).into_iter();
+        let known = mentions_in(syntax, *line);
+        found.any(|word| {
+            &text[word.clone()] == name && !known.iter().any(|(_, bytes)| *bytes == word)
+        })
+    })
 }
 
 impl Server {
