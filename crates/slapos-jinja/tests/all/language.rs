@@ -314,11 +314,12 @@ fn render_of_integers_beyond_128_bits_is_refused() {
         "'a'.ljust(least)",
         "range(least, most)[3]",
         "range(least, most, most)|list",
-        "[1][least]",
         "most in range(least, most, 7)",
     ] {
         text(&format!("{least}{{{{ {used} }}}}"));
     }
+    let nothing = error(&format!("{least}{{{{ [1][least] }}}}"));
+    assert_eq!(nothing.kind, ErrorKind::Undefined, "{nothing}");
 }
 
 #[test]
