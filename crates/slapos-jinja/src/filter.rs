@@ -17,7 +17,7 @@ mod text;
 pub(crate) fn apply(machine: &Machine<'_>, name: &str, arguments: Arguments) -> Outcome<Value> {
     match name {
         "default" | "d" => default(arguments),
-        "abs" => global::call(machine, "abs", arguments),
+        "abs" => global::abs(machine, arguments),
         "int" => int(arguments),
         "float" => float(arguments),
         "round" => round(arguments),
@@ -40,7 +40,7 @@ pub(crate) fn apply(machine: &Machine<'_>, name: &str, arguments: Arguments) -> 
             };
             format::percent(machine, &text.to_text(machine)?, &values)
         }
-        "length" | "count" => global::call(machine, "len", Arguments::of([arguments.one(name)?])),
+        "length" | "count" => global::len(machine, Arguments::of([arguments.one(name)?])),
         "list" => Ok(Value::list(arguments.one(name)?.items(machine)?)),
         "string" => Ok(Value::Str(arguments.one(name)?.to_text(machine)?)),
         "pprint" => Ok(Value::text(

@@ -3,6 +3,8 @@
 /// Steps of one rendering: statements, expressions, items of a loop. The largest real templates take about a million;
 /// this many take some seconds.
 pub(crate) const STEPS_MAX: u64 = 50_000_000;
+/// Bytes of text that are looked at in one step: counting the characters of a long text is fast, but not free.
+pub(crate) const BYTES_PER_STEP: u64 = 64;
 /// Bytes of text that one rendering may make, all together: `"x" * 10**9` must not fill the memory.
 pub(crate) const BYTES_MAX: u64 = 256 << 20;
 /// Calls within calls; Python itself stops at 1,000 frames, which a template reaches at about 300.

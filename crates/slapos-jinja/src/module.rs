@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::arguments::Arguments;
 use crate::value::{Nest, Object, Value};
 
 mod hashing;
@@ -107,7 +108,7 @@ fn six() -> Value {
         let call = Value::function(name, move |_, arguments| {
             let [value, _, _] = arguments.bind(name, ["s", "encoding", "errors"], 1)?;
             match value.unwrap_or(Value::None) {
-                Value::Bytes(bytes) => crate::method::text::decode(&bytes, "utf-8"),
+                Value::Bytes(bytes) => crate::method::bytes::decode(&bytes, Arguments::default()),
                 other => Ok(Value::Str(other.as_str("the text")?)),
             }
         });

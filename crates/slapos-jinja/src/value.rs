@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use crate::arguments::Arguments;
 use crate::ast::MacroDefinition;
 use crate::error::{ErrorKind, Outcome, fail};
+use crate::limits;
 use crate::render::{LoopState, Machine, Scope};
 
 mod compare;
@@ -254,6 +255,14 @@ impl Value {
             Value::Loop(state) => state.length(),
             _ => return None,
         })
+    }
+
+    /// The same, with the work that it takes to count the characters of a text as steps.
+    pub(crate) fn counted_length(&self, machine: &Machine<'_>) -> Outcome<Option<usize>> {
+        if let Value::Str(text) = self {
+            machine.spend(text.len() as u64 / limits::BYTES_PER_STEP)?;
+        }
+        Ok(self.length())
     }
 
     /// The text as `str()` and `{{ }}` give it.

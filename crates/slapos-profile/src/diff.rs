@@ -202,25 +202,6 @@ impl Difference {
     /// "unresolved": {section: {"before", "after"}}, each a list of diagnostics or null,
     /// "order": {"before", "after"} or null}`.
     pub fn to_json(&self) -> Json {
-        let whole = |sections: &BTreeMap<String, Options>| -> Map<String, Json> {
-            let pairs = sections.iter().map(|(name, options)| {
-                let options = options.iter().map(|(o, v)| (o.clone(), value_json(v)));
-                (name.clone(), Json::Object(options.collect()))
-            });
-            pairs.collect()
-        };
-        let shown = |value: &Option<Value>| value.as_ref().map_or(Json::Null, value_json);
-        let changed: Map<String, Json> = self
-            .changed
-            .iter()
-            .map(|(name, options)| {
-                let options = options.iter().map(|(option, (before, after))| {
-                    let both = json!({ "before": shown(before), "after": shown(after) });
-                    (option.clone(), both)
-                });
-                (name.clone(), Json::Object(options.collect()))
-            })
-            .collect();
         let unresolved: Map<String, Json> = self
             .unresolved
             .iter()
@@ -237,9 +218,12 @@ impl Difference {
             .as_ref()
             .map(|(before, after)| json!({ "before": before, "after": after }));
         json!({
-            "added": whole(&self.added),
-            "removed": whole(&self.removed),
-            "changed": changed,
+            "added": nested(&self.added, value_json),
+            "removed": nested(&self.removed, value_json),
+            "changed": nested(&self.changed, |(before, after)| {
+                let shown = |value: &Option<Value>| value.as_ref().map_or(Json::Null, value_json);
+                json!({ "before": shown(before), "after": shown(after) })
+            }),
             "unresolved": unresolved,
             "order": order,
         })
@@ -312,6 +296,20 @@ fn push_lines(out: &mut String, sign: char, option: &str, value: Option<&Value>)
         out.push_str(format!("{sign} {line}").trim_end());
         out.push('\n');
     }
+}
+
+/// `{section: {option: …}}`
+fn nested<T>(
+    sections: &BTreeMap<String, BTreeMap<String, T>>,
+    each: impl Fn(&T) -> Json,
+) -> Map<String, Json> {
+    let pairs = sections.iter().map(|(name, options)| {
+        let options = options
+            .iter()
+            .map(|(option, it)| (option.clone(), each(it)));
+        (name.clone(), Json::Object(options.collect()))
+    });
+    pairs.collect()
 }
 
 #[cfg(test)]

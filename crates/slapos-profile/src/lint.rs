@@ -5,25 +5,26 @@
 //! Only what is written in the profile itself is told, unless all files are asked for: nobody mends their libraries in passing.
 //! A new rule is a variant of [`Rule`] and a function in one of the files.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::{Hash, Hasher};
+use std::collections::BTreeMap;
+use std::hash::Hash;
 
 use serde_json::{Value as Json, json};
 use slapos_buildout::{Fetch, Profile, Report, Session};
 
 use crate::Question;
 use crate::annotate::Stories;
-use crate::limits::FINDINGS_MAX;
 use crate::resolve::{NoRecipes, Options};
 use crate::texts::Texts;
-use crate::tree::{Tree, TreeFile, WrittenStep};
+use crate::tree::Tree;
 
 mod broken;
+mod collect;
 mod lost;
 mod pins;
 mod unused;
 mod written;
+
+pub(crate) use collect::Collector;
 
 /// One thing that somebody should look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,12 +125,7 @@ pub(crate) fn lint_loaded(
     loaded: &Result<Profile, Report>,
     extent: Extent,
 ) -> Findings {
-    let mut findings = Collector {
-        entry: question.entry(),
-        extent,
-        errors: Kept::default(),
-        warnings: Kept::default(),
-    };
+    let mut findings = Collector::new(question.entry(), extent);
     written::check(tree, &mut findings);
     match loaded {
         Err(report) => broken::tell(report, &mut findings),
@@ -153,22 +149,6 @@ pub(crate) struct View<'a> {
     /// What each of them reads.
     pub(crate) reads: BTreeMap<String, Vec<String>>,
     pub(crate) order: Vec<String>,
-}
-
-/// Where findings are collected.
-pub(crate) struct Collector<'a> {
-    entry: &'a str,
-    extent: Extent,
-    errors: Kept,
-    warnings: Kept,
-}
-
-/// The first findings of a level by file and line, and how many there are.
-#[derive(Default)]
-struct Kept {
-    first: BTreeSet<Finding>,
-    /// Hashes of all, so that one that is found twice counts once: a profile may have more than are worth keeping.
-    seen: HashSet<u64>,
 }
 
 impl<'a> View<'a> {
@@ -229,69 +209,6 @@ impl<'a> View<'a> {
             .map(slapos_python::text::trim)
             .filter(|line| !line.is_empty());
         lines.map(str::to_owned).collect()
-    }
-}
-
-impl Kept {
-    fn add(&mut self, finding: Finding) {
-        let mut hasher = DefaultHasher::new();
-        finding.hash(&mut hasher);
-        if self.seen.insert(hasher.finish()) {
-            self.first.insert(finding);
-        }
-        if self.first.len() > FINDINGS_MAX {
-            self.first.pop_last();
-        }
-    }
-}
-
-impl Collector<'_> {
-    /// Adds a finding; a warning only if its file is spoken of.
-    pub(crate) fn add(&mut self, finding: Finding) {
-        match finding.level {
-            Level::Error => self.errors.add(finding),
-            Level::Warning if self.extent == Extent::All || finding.file == self.entry => {
-                self.warnings.add(finding);
-            }
-            Level::Warning => {}
-        }
-    }
-
-    fn into_findings(self) -> Findings {
-        let (errors, warnings) = (self.errors.seen.len(), self.warnings.seen.len());
-        let all = self.errors.first.into_iter().chain(self.warnings.first);
-        let mut shown: Vec<Finding> = all.take(FINDINGS_MAX).collect();
-        shown.sort();
-        Findings {
-            shown,
-            errors,
-            warnings,
-        }
-    }
-
-    /// Adds a warning at the first line of an option.
-    pub(crate) fn warn_at_step(
-        &mut self,
-        tree: &Tree,
-        step: WrittenStep,
-        warning: (Rule, String, &str),
-    ) {
-        let (file, written) = tree.at(step);
-        self.warn(file, written.line, warning);
-    }
-
-    /// Adds a warning at a line of a file, counted from 0.
-    pub(crate) fn warn(&mut self, file: &TreeFile, line: usize, warning: (Rule, String, &str)) {
-        let (rule, message, help) = warning;
-        self.add(Finding {
-            file: file.location.clone(),
-            line: u32::try_from(line + 1).unwrap_or(u32::MAX),
-            column: 1,
-            level: Level::Warning,
-            rule: rule.name(),
-            message,
-            help: (!help.is_empty()).then(|| help.to_owned()),
-        });
     }
 }
 

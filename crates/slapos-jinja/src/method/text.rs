@@ -1,9 +1,10 @@
-//! Methods of strings and bytes.
+//! Methods of strings.
 
 use std::rc::Rc;
 
 use slapos_python::text as python;
 
+use super::bytes;
 use crate::arguments::Arguments;
 use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::render::Machine;
@@ -56,17 +57,6 @@ pub(super) const NAMES: &[&str] = &[
     "upper",
     "zfill",
 ];
-pub(super) const BYTES_NAMES: &[&str] = &[
-    "decode",
-    "hex",
-    "startswith",
-    "endswith",
-    "strip",
-    "split",
-    "replace",
-    "join",
-];
-
 pub(crate) fn call(
     machine: &Machine<'_>,
     text: &Rc<str>,
@@ -89,10 +79,7 @@ pub(crate) fn call(
             return format::braces(machine, text, &arguments);
         }
         "join" => return join(machine, text, &arguments.one(name)?),
-        "encode" => {
-            let [encoding, _] = arguments.bind(name, ["encoding", "errors"], 0)?;
-            return encode(text, encoding.as_ref());
-        }
+        "encode" => return bytes::encode(text, arguments),
         "replace" => return replace(machine, text, arguments),
         "startswith" | "endswith" => return begins_or_ends(text, name == "startswith", arguments),
         "split" | "rsplit" => {
@@ -221,28 +208,6 @@ fn join(machine: &Machine<'_>, separator: &str, items: &Value) -> Outcome<Value>
         out.push_str(text);
     }
     Ok(Value::text(out))
-}
-
-/// UTF-8, ASCII or Latin-1.
-fn encode(text: &str, encoding: Option<&Value>) -> Outcome<Value> {
-    let encoding = encoding.map_or(Ok(Rc::from("utf-8")), |e| e.as_str("the encoding"))?;
-    let limit = match encoding.to_lowercase().replace('_', "-").as_str() {
-        "utf-8" | "utf8" => return Ok(Value::Bytes(Rc::from(text.as_bytes()))),
-        "ascii" | "us-ascii" => 0x80,
-        "latin-1" | "latin1" | "iso-8859-1" => 0x100,
-        other => return value_error(format!("the encoding `{other}` is not built in")),
-    };
-    let bytes = text.chars().map(|c| {
-        u8::try_from(u32::from(c))
-            .ok()
-            .filter(|_| u32::from(c) < limit)
-    });
-    match bytes.collect::<Option<Vec<u8>>>() {
-        Some(bytes) => Ok(Value::Bytes(Rc::from(bytes))),
-        None => value_error(format!(
-            "'{encoding}' codec can't encode a character of the text"
-        )),
-    }
 }
 
 fn replace(machine: &Machine<'_>, text: &str, arguments: Arguments) -> Outcome<Value> {
@@ -494,48 +459,4 @@ fn expand_tabs(text: &str, size: usize) -> String {
         }
     }
     out
-}
-
-pub(super) fn call_bytes(bytes: &Rc<[u8]>, name: &str, arguments: Arguments) -> Outcome<Value> {
-    match name {
-        "decode" => {
-            let [encoding, _] = arguments.bind(name, ["encoding", "errors"], 0)?;
-            let encoding = encoding.map_or(Ok(Rc::from("utf-8")), |e| e.as_str("the encoding"))?;
-            decode(bytes, &encoding)
-        }
-        "hex" => {
-            arguments.none(name)?;
-            Ok(Value::text(crate::module::hex(bytes)))
-        }
-        "startswith" | "endswith" => match arguments.one(name)? {
-            Value::Bytes(other) if name == "startswith" => {
-                Ok(Value::Bool(bytes.starts_with(&other)))
-            }
-            Value::Bytes(other) => Ok(Value::Bool(bytes.ends_with(&other))),
-            _ => type_error(format!("{name} needs bytes")),
-        },
-        "strip" => {
-            arguments.none(name)?;
-            Ok(Value::Bytes(Rc::from(bytes.trim_ascii())))
-        }
-        _ => type_error(format!(
-            "the method `{name}` of bytes is not built in; decode them first"
-        )),
-    }
-}
-
-/// Bytes as text: UTF-8, ASCII or Latin-1.
-pub(crate) fn decode(bytes: &[u8], encoding: &str) -> Outcome<Value> {
-    match encoding.to_lowercase().replace('_', "-").as_str() {
-        "utf-8" | "utf8" | "ascii" | "us-ascii" => match std::str::from_utf8(bytes) {
-            Ok(text) if encoding.starts_with(['u', 'U']) || text.is_ascii() => {
-                Ok(Value::text(text))
-            }
-            _ => value_error(format!("'{encoding}' codec can't decode the bytes")),
-        },
-        "latin-1" | "latin1" | "iso-8859-1" => Ok(Value::text(
-            bytes.iter().copied().map(char::from).collect::<String>(),
-        )),
-        other => value_error(format!("the encoding `{other}` is not built in")),
-    }
 }

@@ -13,7 +13,7 @@ pub(super) fn module() -> Value {
         let text = arguments.one("loads")?;
         let text = match &text {
             Value::Bytes(bytes) => {
-                crate::method::text::decode(bytes, "utf-8")?.as_str("the text")?
+                crate::method::bytes::decode(bytes, Arguments::default())?.as_str("the text")?
             }
             other => other.as_str("the JSON object")?,
         };

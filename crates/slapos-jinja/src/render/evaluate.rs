@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Frame, Machine};
-use crate::ast::{Expr, FilterCall};
+use crate::ast::{Comparison, Expr, FilterCall};
 use crate::error::{ErrorKind, Outcome, fail, type_error};
 use crate::method::dict::insert_all;
 use crate::value::{
@@ -77,26 +77,8 @@ impl Machine<'_> {
                 let left = self.evaluate(frame, left)?;
                 binary(self, *operator, left, self.evaluate(frame, right)?)?
             }
-            Expr::Compare(first, chain) => {
-                let mut left = self.evaluate(frame, first)?;
-                for (sign, right) in chain {
-                    let right = self.evaluate(frame, right)?;
-                    if !compare_by(self, *sign, &left, &right)? {
-                        return Ok(Value::Bool(false));
-                    }
-                    left = right;
-                }
-                Value::Bool(true)
-            }
-            Expr::Concat(items) => {
-                let mut text = String::new();
-                for item in items {
-                    let more = self.evaluate(frame, item)?.to_text(self)?;
-                    self.make(more.len())?;
-                    text.push_str(&more);
-                }
-                Value::text(text)
-            }
+            Expr::Compare(first, chain) => Value::Bool(self.compared(frame, first, chain)?),
+            Expr::Concat(items) => self.concatenated(frame, items)?,
             Expr::Choice(condition, value, otherwise) => {
                 match (self.evaluate(frame, condition)?.is_true()?, otherwise) {
                     (true, _) => self.evaluate(frame, value)?,
@@ -108,6 +90,28 @@ impl Machine<'_> {
                 }
             }
         })
+    }
+
+    fn compared(&self, frame: &Frame, first: &Expr, chain: &[(Comparison, Expr)]) -> Outcome<bool> {
+        let mut left = self.evaluate(frame, first)?;
+        for (sign, right) in chain {
+            let right = self.evaluate(frame, right)?;
+            if !compare_by(self, *sign, &left, &right)? {
+                return Ok(false);
+            }
+            left = right;
+        }
+        Ok(true)
+    }
+
+    fn concatenated(&self, frame: &Frame, items: &[Expr]) -> Outcome<Value> {
+        let mut text = String::new();
+        for item in items {
+            let more = self.evaluate(frame, item)?.to_text(self)?;
+            self.make(more.len())?;
+            text.push_str(&more);
+        }
+        Ok(Value::text(text))
     }
 
     fn name(&self, frame: &Frame, name: &Rc<str>) -> Value {

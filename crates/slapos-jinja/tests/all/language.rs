@@ -434,3 +434,38 @@ fn render_of_json_honours_its_arguments() {
         assert_eq!(error(template).kind, kind, "{template}");
     }
 }
+
+#[test]
+fn render_of_calls_ignores_no_argument() {
+    for template in [
+        "{{ range(3, start=1) }}",
+        "{{ zip([1], strict=2) }}",
+        "{{ map(int, ['1'], x=1) }}",
+        "{{ max([1], nothing=1) }}",
+        "{{ max() }}",
+        "{{ max(1, 2, default=3) }}",
+        "{{ cycler(a=1) }}",
+        "{{ cycler() }}",
+        "{{ cycler(1).next(2) }}",
+        "{{ joiner()(1) }}",
+        "{{ {}.items(1) }}",
+        "{{ {}.clear(1) }}",
+        "{{ [].clear(1) }}",
+        "{{ int(5, 10) }}",
+        "{{ str('a', 'utf-8') }}",
+    ] {
+        assert_eq!(error(template).kind, ErrorKind::Type, "{template}");
+    }
+    for (template, expected) in [
+        ("{{ [1, 2, 1].index(1, 1) }}", "2"),
+        ("{{ [1, 2, 1].index(1, -1, 9) }}", "2"),
+        ("{{ [1, 2, 1].index(2, -9) }}", "1"),
+        ("{{ str('aé'.encode(), 'ascii', 'ignore') }}", "a"),
+        ("{{ bytes('aé', 'ascii', errors='replace') }}", "b'a?'"),
+        ("{{ min([3, 1], default=0) }}{{ min([], default=0) }}", "10"),
+        ("{{ any([0, 1]) }}{{ all(iter([1, 0])) }}", "TrueFalse"),
+    ] {
+        assert_eq!(text(template), expected, "{template}");
+    }
+    assert_eq!(error("{{ [1, 2].index(2, 0, 1) }}").kind, ErrorKind::Value);
+}

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use lsp_types::{
-    PrepareRenameResponse, RenameParams, TextDocumentPositionParams, TextEdit, WorkspaceEdit,
+    PrepareRenameResponse, RenameParams, TextDocumentPositionParams, TextEdit, Uri, WorkspaceEdit,
 };
 
 use super::Server;
@@ -58,29 +58,39 @@ pub(super) fn answer(server: &mut Server, params: RenameParams) -> Result<Worksp
     }
     let mut changes = HashMap::new();
     for file in &analysis.tree.files {
-        if let Some(line) = bare(file, &old) {
-            return Err(format!(
-                "{}:{}: a value has the bare name `{old}`, by which a recipe may look for the section; \
-                 change it by hand first",
-                file.location,
-                line + 1
-            ));
+        if let Some((uri, edits)) = changes_of(server, &analysis.location, file, (&old, new))? {
+            changes.insert(uri, edits);
         }
-        let edits = edits(file, &old, new);
-        if edits.is_empty() {
-            continue;
-        }
-        let is_here = file.location == analysis.location || server.is_in_workspace(&file.location);
-        if !is_here {
-            let location = &file.location;
-            return Err(format!(
-                "`{old}` is also in {location}, which is outside of the workspace"
-            ));
-        }
-        let uri = uri_of(&file.location).ok_or("a file has a name that editors cannot hold")?;
-        changes.insert(uri, edits);
     }
     Ok(WorkspaceEdit::new(changes))
+}
+
+/// What changes in one file; an error if it has the name where it must not be changed.
+fn changes_of(
+    server: &Server,
+    here: &str,
+    file: &TreeFile,
+    (old, new): (&str, &str),
+) -> Result<Option<(Uri, Vec<TextEdit>)>, String> {
+    let location = &file.location;
+    if let Some(line) = bare(file, old) {
+        return Err(format!(
+            "{location}:{}: a value has the bare name `{old}`, by which a recipe may look for the section; \
+             change it by hand first",
+            line + 1
+        ));
+    }
+    let edits = edits(file, old, new);
+    if edits.is_empty() {
+        return Ok(None);
+    }
+    if location != here && !server.is_in_workspace(location) {
+        return Err(format!(
+            "`{old}` is also in {location}, which is outside of the workspace"
+        ));
+    }
+    let uri = uri_of(location).ok_or("a file has a name that editors cannot hold")?;
+    Ok(Some((uri, edits)))
 }
 
 fn check(old: &str, new: &str) -> Result<(), String> {
