@@ -3,6 +3,7 @@
 //! `<store>/index/ab/<sha256 of the key>` holds the key and its entries, newest first. A file is replaced whole
 //! and synced before a change counts; who changes one key waits for who does so already.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -51,11 +52,15 @@ impl Index {
         self.write(key, entries)
     }
 
-    /// Puts this entry in the place of all that the key has.
-    pub fn replace(&self, key: &str, entry: Entry) -> io::Result<()> {
-        let name = sha256_of(key.as_bytes());
-        let _lock = self.store.lock(&format!("index-{}", &name.hex()[..2]))?;
-        self.write(key, vec![entry])
+    /// All keys with their entries.
+    pub(crate) fn all(&self) -> io::Result<BTreeMap<String, Vec<Entry>>> {
+        let mut all = BTreeMap::new();
+        for file in self.store.files("index")? {
+            if let Some(page) = read(&file)? {
+                all.insert(page.key, page.entries);
+            }
+        }
+        Ok(all)
     }
 
     fn write(&self, key: &str, entries: Vec<Entry>) -> io::Result<()> {

@@ -8,6 +8,7 @@
 //!
 //! Never in here: what profiles say, partitions, unpacking, what a source is used for.
 
+pub mod bundle;
 mod cache;
 mod debian;
 mod entry;
@@ -36,5 +37,5 @@ pub use remote::{CacheTimeouts, RemoteCache, RemoteError, Wire};
 pub use signing::{Algorithm, KeyError, KeyId, KeyPair, Signature, Signer, Trusted, generate};
 pub use sink::{Sink, Watch};
 pub use source::Source;
-pub use store::Store;
+pub use store::{Store, Verified};
 pub use url_origin::{UrlOrigin, UrlTimeouts};

@@ -88,3 +88,6 @@ pub(crate) const UPLOAD_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Bytes read of an upload that is refused, so that who sends it sees why.
 pub(crate) const DRAINED_BYTES_MAX: usize = 64 << 20;
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The list of an archive of a store: some 200 bytes for each content.
+pub(crate) const LIST_BYTES_MAX: u64 = 256 << 20;
