@@ -108,13 +108,42 @@ impl Load for NoTemplates {
     }
 }
 
+/// What one rendering may take; more ends it with [`ErrorKind::Limit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Statements, expressions, items of loops.
+    pub steps: u64,
+    /// Bytes of all that is made.
+    pub bytes: u64,
+}
+
+impl Default for Budget {
+    /// What real templates never need.
+    fn default() -> Budget {
+        Budget {
+            steps: limits::STEPS_MAX,
+            bytes: limits::BYTES_MAX,
+        }
+    }
+}
+
 /// Renders a template.
 pub fn render(
     template: &str,
     context: Vec<(String, Given)>,
     settings: &Settings<'_>,
 ) -> Result<String, TemplateError> {
-    let machine = Machine::new(settings);
+    render_within(template, context, settings, Budget::default())
+}
+
+/// The same for who has less to give.
+pub fn render_within(
+    template: &str,
+    context: Vec<(String, Given)>,
+    settings: &Settings<'_>,
+    budget: Budget,
+) -> Result<String, TemplateError> {
+    let machine = Machine::new(settings, budget);
     let result = parse(template, settings.name, settings.extensions).and_then(|block| {
         let names = context
             .into_iter()
@@ -135,6 +164,7 @@ pub fn render(
 /// One rendering.
 pub(crate) struct Machine<'s> {
     settings: &'s Settings<'s>,
+    budget: Budget,
     steps: Cell<u64>,
     bytes: Cell<u64>,
     calls: Cell<u32>,
@@ -212,9 +242,10 @@ enum Flow {
 }
 
 impl<'s> Machine<'s> {
-    pub(crate) fn new(settings: &'s Settings<'s>) -> Machine<'s> {
+    pub(crate) fn new(settings: &'s Settings<'s>, budget: Budget) -> Machine<'s> {
         Machine {
             settings,
+            budget,
             steps: Cell::new(0),
             bytes: Cell::new(0),
             calls: Cell::new(0),
@@ -249,10 +280,10 @@ impl Machine<'_> {
     pub(crate) fn spend(&self, steps: u64) -> Outcome<()> {
         let all = self.steps.get().saturating_add(steps);
         self.steps.set(all);
-        match all > limits::STEPS_MAX {
+        match all > self.budget.steps {
             true => fail(
                 ErrorKind::Limit,
-                format!("the template takes more than {} steps", limits::STEPS_MAX),
+                format!("the template takes more than {} steps", self.budget.steps),
             ),
             false => Ok(()),
         }
@@ -262,12 +293,12 @@ impl Machine<'_> {
     pub(crate) fn make(&self, bytes: usize) -> Outcome<()> {
         let all = self.bytes.get().saturating_add(bytes as u64);
         self.bytes.set(all);
-        match all > limits::BYTES_MAX {
+        match all > self.budget.bytes {
             true => fail(
                 ErrorKind::Limit,
                 format!(
                     "the template makes more than {} MiB",
-                    limits::BYTES_MAX >> 20
+                    self.budget.bytes >> 20
                 ),
             ),
             false => Ok(()),

@@ -142,7 +142,7 @@ fn signed(field: &Field, is_negative: bool, prefix: &str, digits: &str) -> Strin
 #[cfg(test)]
 mod tests {
     use super::super::with_spec;
-    use crate::render::{Machine, NoTemplates, Settings};
+    use crate::render::{Budget, Machine, NoTemplates, Settings};
     use crate::value::Value;
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
             extensions: &[],
             templates: &NoTemplates,
         };
-        let machine = Machine::new(&settings);
+        let machine = Machine::new(&settings, Budget::default());
         for (value, spec, expected) in cases {
             assert_eq!(
                 with_spec(&machine, &value, spec).unwrap(),

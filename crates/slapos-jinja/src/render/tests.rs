@@ -14,7 +14,7 @@ fn kind_of(template: &str) -> Option<ErrorKind> {
         extensions: &[Extension::Do],
         templates: &NoTemplates,
     };
-    let machine = Machine::new(&settings);
+    let machine = Machine::new(&settings, Budget::default());
     machine.spend(limits::STEPS_MAX - STEPS).expect("spends");
     let block = parse(template, "t", settings.extensions).expect("parses");
     let frame = Frame {
@@ -222,7 +222,7 @@ fn drop_of_a_machine_keeps_no_scope() {
         templates: &Other,
         ..settings
     };
-    let machine = Machine::new(&settings);
+    let machine = Machine::new(&settings, Budget::default());
     let block = parse(text, "t", &[]).expect("parses");
     let frame = Frame {
         scope: Scope::new(None),
