@@ -1,4 +1,5 @@
-//! `cargo xtask bench first`: figures of the first whole slice, beside the goals set for it.
+//! `cargo xtask bench`: `first`, figures of the first whole slice beside the goals set for it, and
+//! `slap`, the old wire beside the Python original.
 //!
 //! Every ratio is between two sides of the same run. Each measure is a file in `bench/` and an
 //! entry of [`MEASURES`]; add a new one there. A goal that is not met is told in the table and is
@@ -13,6 +14,7 @@ mod peer;
 pub(crate) mod process;
 mod service;
 mod size;
+mod slap;
 mod supervise;
 pub(crate) mod wait;
 pub(crate) mod world;
@@ -34,6 +36,8 @@ pub(crate) struct Arguments {
 enum Suite {
     /// From one command to a running service: times, memory, size, durable requests.
     First(First),
+    /// The old wire: `slapos proxy` from PyPI, ours, and our master, in one run.
+    Slap(slap::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,7 +96,13 @@ impl Bench {
 
 /// Runs a suite.
 pub(crate) fn run_suite(arguments: Arguments) -> Outcome {
-    let Suite::First(first) = arguments.suite;
+    match arguments.suite {
+        Suite::First(first) => run_first(first),
+        Suite::Slap(arguments) => slap::run(arguments),
+    }
+}
+
+fn run_first(first: First) -> Outcome {
     let chosen = choose(&first.only, first.with_peers)?;
     let mut bench = Bench {
         program: program(first.program)?,

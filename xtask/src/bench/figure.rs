@@ -49,6 +49,8 @@ pub(crate) enum Goal {
         value: Spread,
         /// How many times better the figure is.
         ratio: f64,
+        /// At least so many times, where that is a goal.
+        at_least: Option<f64>,
     },
 }
 
@@ -124,7 +126,10 @@ impl Figure {
     /// Whether it is as wanted; none when nothing is.
     pub(crate) fn is_met(&self) -> Option<bool> {
         match &self.goal {
-            Goal::None | Goal::Peer { .. } => None,
+            Goal::None => None,
+            Goal::Peer {
+                ratio, at_least, ..
+            } => at_least.map(|least| *ratio >= least),
             Goal::AtMost(most) => Some(self.value.median <= *most),
             Goal::Limit { ratio, at_most, .. } => Some(ratio <= at_most),
         }
@@ -147,6 +152,50 @@ impl Figure {
         )
     }
 
+    /// The head of a table of figures beside another program's.
+    pub(crate) fn row_head() -> String {
+        let (ours, theirs) = ("ours", "theirs");
+        format!(
+            "{:<31} {ours:<28} {theirs:<28} {:<9} {:<11} {:<8} load",
+            "figure", "ratio", "goal", "met"
+        )
+    }
+
+    /// One line of it.
+    pub(crate) fn row(&self) -> String {
+        let (mut theirs, mut ratio, mut goal) = (String::new(), String::new(), String::new());
+        match &self.goal {
+            Goal::None => {}
+            Goal::AtMost(most) => goal = format!("≤ {most} {}", self.unit),
+            Goal::Limit {
+                value,
+                ratio: times,
+                at_most,
+                ..
+            } => {
+                (theirs, ratio) = (value.to_string(), format!("1/{}", short(*times)));
+                goal = format!("≤ {at_most} ×");
+            }
+            Goal::Peer {
+                value,
+                ratio: times,
+                at_least,
+                ..
+            } => {
+                (theirs, ratio) = (value.to_string(), format!("{} ×", short(*times)));
+                goal = at_least.map_or_else(String::new, |least| format!("≥ {least} ×"));
+            }
+        }
+        let met = match self.is_met() {
+            Some(true) => "met",
+            Some(false) => "NOT MET",
+            None => "-",
+        };
+        let (ours, load) = (format!("{} {}", self.value, self.unit), self.load);
+        let (id, what) = (self.id, &self.what);
+        format!("{id:<31} {ours:<28} {theirs:<28} {ratio:<9} {goal:<11} {met:<8} {load:.1}  {what}")
+    }
+
     fn goal_text(&self) -> String {
         match &self.goal {
             Goal::None => String::new(),
@@ -162,8 +211,15 @@ impl Figure {
                 "{ratio:.2} × {what} {} (≤ {at_most} ×)",
                 short(value.median)
             ),
-            Goal::Peer { what, value, ratio } => {
-                format!("{ratio:.1} × ahead of {what} {}", short(value.median))
+            Goal::Peer {
+                what,
+                value,
+                ratio,
+                at_least,
+            } => {
+                let least = at_least.map(|least| format!(" (≥ {least} ×)"));
+                let (value, least) = (short(value.median), least.unwrap_or_default());
+                format!("{ratio:.1} × ahead of {what} {value}{least}")
             }
         }
     }
@@ -187,9 +243,15 @@ impl Figure {
                 object["ratio"] = json!(ratio);
                 object["ratio_at_most"] = json!(at_most);
             }
-            Goal::Peer { what, value, ratio } => {
+            Goal::Peer {
+                what,
+                value,
+                ratio,
+                at_least,
+            } => {
                 object["peer"] = json!({"what": what, "value": value.json()});
                 object["ratio"] = json!(ratio);
+                object["ratio_at_least"] = json!(at_least);
             }
         }
         object
