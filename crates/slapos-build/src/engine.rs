@@ -6,14 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use crate::evaluate::Wanted;
 use crate::part_log::PartLog;
 use crate::recipe::Installed;
 use crate::record::{Record, Records};
 use crate::work::{PartFailure, Site, Work, safe_name};
-use crate::{BuildError, Progress, Step, file};
+use crate::{BuildError, Progress, Step, file, limits};
 
 /// Where the engine keeps things, and how.
 pub(crate) struct Place<'p> {
@@ -26,8 +27,8 @@ pub(crate) struct Place<'p> {
 /// When the record is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Saving {
-    /// After each part: each is worth minutes.
-    EachPart,
+    /// Soon after each part, and at once after one that took a while; see [`limits::SAVE_QUIET`].
+    Soon,
     /// Once at the end: all together are worth milliseconds.
     Once,
 }
@@ -39,12 +40,30 @@ pub(crate) struct Done {
     pub(crate) kept: Vec<String>,
     pub(crate) removed: Vec<String>,
     pub(crate) unpinned: Vec<String>,
+    /// What each part that is there owns or shares, the first of it.
+    pub(crate) places: BTreeMap<String, PathBuf>,
+    /// Parts that were tried and not installed.
+    pub(crate) failed: Vec<String>,
+    /// How long each part that was tried took.
+    pub(crate) took: BTreeMap<String, Duration>,
+    /// Why not all is as wanted.
+    pub(crate) failure: Option<BuildError>,
+}
+
+impl Done {
+    /// All as wanted, or the reason why not.
+    pub(crate) fn whole(mut self) -> Result<Done, BuildError> {
+        match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(self),
+        }
+    }
 }
 
 /// News from a worker.
 enum News {
     Progress(Progress),
-    Ended(usize, Result<Ready, Failed>),
+    Ended(usize, Duration, Result<Ready, Failed>),
 }
 
 /// A part that is installed, with what to sync before it is recorded.
@@ -65,7 +84,7 @@ pub(crate) fn run(
     place: &Place<'_>,
     mut records: Records,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Done, BuildError> {
+) -> Done {
     wanted.take_over(&mut records);
     let todo: Vec<usize> = (0..wanted.order.len())
         .filter(|i| is_stale(wanted, *i, &records))
@@ -76,7 +95,13 @@ pub(crate) fn run(
         .filter(|index| !stale.contains(index))
         .map(|index| wanted.order[index].clone())
         .collect();
-    let old = drop_records(wanted, place, &mut records, &todo)?;
+    let old = match drop_records(wanted, place, &mut records, &todo) {
+        Ok(old) => old,
+        Err(failure) => {
+            done.failure = Some(failure);
+            return done;
+        }
+    };
     let mut run = Run {
         wanted,
         place,
@@ -84,7 +109,8 @@ pub(crate) fn run(
         old,
         written: Vec::new(),
         done,
-        failure: None,
+        saved: Instant::now(),
+        is_unsaved: false,
     };
     run.install_all(&todo, progress);
     run.finish()
@@ -146,7 +172,10 @@ struct Run<'r> {
     /// Files of parts that are recorded with the next save.
     written: Vec<PathBuf>,
     done: Done,
-    failure: Option<BuildError>,
+    /// When the record was last written.
+    saved: Instant,
+    /// Whether a part was installed since then.
+    is_unsaved: bool,
 }
 
 impl Run<'_> {
@@ -159,7 +188,7 @@ impl Run<'_> {
             let mut waiting: Vec<usize> = todo.to_vec();
             let mut running: BTreeSet<usize> = BTreeSet::new();
             loop {
-                while running.len() < at_once && self.failure.is_none() {
+                while running.len() < at_once && self.done.failure.is_none() {
                     let Some(at) = self.next_ready(&waiting, &running) else {
                         break;
                     };
@@ -167,24 +196,39 @@ impl Run<'_> {
                     running.insert(index);
                     let sender = sender.clone();
                     scope.spawn(move || {
+                        let begun = Instant::now();
                         let result = install_one(wanted, place, index, &sender);
                         // The receiver lives until every worker is heard.
-                        let _ = sender.send(News::Ended(index, result));
+                        let _ = sender.send(News::Ended(index, begun.elapsed(), result));
                     });
                 }
                 if running.is_empty() {
                     return;
                 }
-                match receiver.recv() {
-                    Ok(News::Progress(news)) => progress(news),
-                    Ok(News::Ended(index, result)) => {
+                match self.next_news(&receiver) {
+                    Some(News::Progress(news)) => progress(news),
+                    Some(News::Ended(index, took, result)) => {
                         running.remove(&index);
-                        self.take(index, result, progress);
+                        self.take((index, took), result, progress);
                     }
-                    Err(_) => return,
+                    None => {}
                 }
             }
         });
+    }
+
+    /// The next news; none after a while of silence, in which parts that are done were recorded.
+    fn next_news(&mut self, receiver: &Receiver<News>) -> Option<News> {
+        let limit = match self.is_unsaved && self.place.saving == Saving::Soon {
+            true => limits::SAVE_QUIET,
+            false => limits::SAVE_PERIOD,
+        };
+        let news = receiver.recv_timeout(limit).ok();
+        if news.is_none() && self.is_unsaved && self.place.saving == Saving::Soon {
+            let saved = self.save();
+            self.done.failure = self.done.failure.take().or(saved.err());
+        }
+        news
     }
 
     /// A waiting part none of whose predecessors waits or runs.
@@ -202,26 +246,33 @@ impl Run<'_> {
 
     fn take(
         &mut self,
-        index: usize,
+        (index, took): (usize, Duration),
         result: Result<Ready, Failed>,
         progress: &mut dyn FnMut(Progress),
     ) {
         let name = self.wanted.order[index].clone();
         let recorded = match result {
-            Ok(ready) => self.record(index, &name, ready),
+            Ok(ready) => self
+                .record(index, &name, ready)
+                .and_then(|()| self.save_soon(took)),
             Err(failed) => Err(self.error(&name, failed)),
         };
+        self.done.took.insert(name.clone(), took);
         match recorded {
             Ok(()) => progress(Progress {
                 part: name,
                 index: index + 1,
                 total: self.wanted.order.len(),
                 step: Step::Done,
-                elapsed_ms: 0,
+                elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                 bytes: None,
+                line: None,
             }),
             Err(error) => {
-                self.failure.get_or_insert(error);
+                if !matches!(error, BuildError::Cancelled) {
+                    self.done.failed.push(name);
+                }
+                self.done.failure.get_or_insert(error);
             }
         }
     }
@@ -254,9 +305,16 @@ impl Run<'_> {
             unpinned: ready.installed.unpinned,
         };
         self.records.parts.insert(name.to_owned(), record);
+        self.is_unsaved = true;
+        Ok(())
+    }
+
+    /// A part that took a while is recorded at once; many quick ones together, since each record costs two syncs.
+    fn save_soon(&mut self, took: Duration) -> Result<(), BuildError> {
+        let is_due = took >= limits::SAVE_QUIET || self.saved.elapsed() >= limits::SAVE_PERIOD;
         match self.place.saving {
-            Saving::EachPart => self.save(),
-            Saving::Once => Ok(()),
+            Saving::Soon if is_due => self.save(),
+            _ => Ok(()),
         }
     }
 
@@ -277,7 +335,9 @@ impl Run<'_> {
             };
             records.parts.insert(name.clone(), record);
         }
-        save(&records, self.place)
+        save(&records, self.place)?;
+        (self.saved, self.is_unsaved) = (Instant::now(), false);
+        Ok(())
     }
 
     fn error(&self, name: &str, failed: Failed) -> BuildError {
@@ -301,22 +361,21 @@ impl Run<'_> {
     }
 
     /// Removes parts that are not wanted, and records the end. After a failure nothing is removed.
-    fn finish(mut self) -> Result<Done, BuildError> {
-        let is_whole = self.failure.is_none();
-        if is_whole {
-            self.remove_unwanted()?;
+    fn finish(mut self) -> Done {
+        if self.done.failure.is_none() && !self.wanted.is_some_parts_only {
+            self.done.failure = self.remove_unwanted().err();
         }
-        let has_changed = !self.done.installed.is_empty() || !self.done.removed.is_empty();
-        if has_changed && (self.place.saving == Saving::Once || !self.done.removed.is_empty()) {
-            self.save()?;
+        if self.is_unsaved || !self.done.removed.is_empty() {
+            let saved = self.save();
+            self.done.failure = self.done.failure.take().or(saved.err());
         }
-        match self.failure {
-            Some(failure) => Err(failure),
-            None => {
-                self.sort_done();
-                Ok(self.done)
+        self.sort_done();
+        for (name, record) in &self.records.parts {
+            if let Some(place) = record.owned.iter().chain(&record.shared).next() {
+                self.done.places.insert(name.clone(), place.clone());
             }
         }
+        self.done
     }
 
     fn remove_unwanted(&mut self) -> Result<(), BuildError> {

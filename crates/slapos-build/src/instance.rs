@@ -113,7 +113,7 @@ pub fn install_instance(
         logs: own.join("log"),
         saving: Saving::Once,
     };
-    let done = engine::run(&wanted, &place, records.clone(), progress)?;
+    let done = engine::run(&wanted, &place, records.clone(), progress).whole()?;
     let mut outcome = partition::read(&install.partition_dir)?;
     for name in &wanted.order {
         if let Some(one) = wanted.parts.get(name) {

@@ -37,12 +37,12 @@ pub(crate) enum StepFailure {
     Cancelled,
 }
 
-/// Runs `set -e; command` in /bin/sh. `go_on` is asked at every look; false kills the group.
+/// Runs `set -e; command` in /bin/sh. `go_on` is shown the log at every look; false kills the group.
 pub(crate) fn run_shell(
     step: &ShellStep<'_>,
     log: &mut PartLog,
     guard: &Guard,
-    go_on: &mut dyn FnMut() -> bool,
+    go_on: &mut dyn FnMut(&PartLog) -> bool,
 ) -> Result<(), StepFailure> {
     log.add(format!("$ {}\n", step.command.trim()).as_bytes());
     let mut child = spawn(step).map_err(StepFailure::Start)?;
@@ -106,7 +106,7 @@ fn wait(
     timeout: Duration,
     log: &mut PartLog,
     output: &Receiver<Vec<u8>>,
-    go_on: &mut dyn FnMut() -> bool,
+    go_on: &mut dyn FnMut(&PartLog) -> bool,
 ) -> Result<ExitStatus, StepFailure> {
     let begun = Instant::now();
     loop {
@@ -121,7 +121,7 @@ fn wait(
         if let Some(status) = child.try_wait().map_err(StepFailure::Start)? {
             return Ok(status);
         }
-        if !go_on() {
+        if !go_on(log) {
             return Err(StepFailure::Cancelled);
         }
         if begun.elapsed() > timeout {

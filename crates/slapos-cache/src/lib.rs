@@ -24,7 +24,7 @@ pub use debian::DebianOrigin;
 pub use hash::{Digests, Hash, HashError, HashKind};
 pub use origin::{Fetched, Origin, OriginMiss};
 pub use profile::{Disk, FetchedProfile, Freshness, ProfileFetcher, ProfileMiss, host_machine};
-pub use sink::{Sink, Watch};
+pub use sink::{Sink, SourceNews, Watch};
 pub use source::Source;
 pub use store::Store;
 pub use url_origin::{UrlOrigin, UrlTimeouts};

@@ -8,8 +8,17 @@ use tempfile::NamedTempFile;
 use crate::hash::{Digests, Hash};
 use crate::{Source, limits};
 
-/// Told about each chunk: bytes so far. Answers whether to go on.
-pub type Watch<'a> = dyn FnMut(u64) -> bool + 'a;
+/// What happens while a source is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceNews<'n> {
+    /// Bytes so far.
+    Received(u64),
+    /// What is done, or what did not work, in words.
+    Said(&'n str),
+}
+
+/// Told about each chunk and about what is done. Answers whether to go on.
+pub type Watch<'a> = dyn FnMut(SourceNews<'_>) -> bool + 'a;
 
 /// Takes the bytes of a source.
 pub struct Sink<'a> {
@@ -72,7 +81,16 @@ impl<'a> Sink<'a> {
 
     /// Tells the watch of progress that is not written here yet; false when to stop.
     pub fn tell(&mut self, received: u64) -> bool {
-        if !self.stopped && !(self.watch)(received) {
+        self.pass_on(SourceNews::Received(received))
+    }
+
+    /// Tells the watch what is being done; false when to stop.
+    pub fn say(&mut self, text: &str) -> bool {
+        self.pass_on(SourceNews::Said(text))
+    }
+
+    fn pass_on(&mut self, news: SourceNews<'_>) -> bool {
+        if !self.stopped && !(self.watch)(news) {
             self.stopped = true;
         }
         !self.stopped
