@@ -10,6 +10,7 @@ use slapos_buildout::Override;
 
 use crate::engine::{self, Place, Saving};
 use crate::evaluate::{Wanted, evaluate};
+use crate::jobserver::JobserverWhenNeeded;
 use crate::original::Sections;
 use crate::process::Guard;
 use crate::recipe::World;
@@ -104,6 +105,7 @@ pub fn install_instance(
         site: Site {
             cache: None,
             jobs: 1,
+            jobserver: JobserverWhenNeeded::default(),
             cancel: &cancel,
             guard: &guard,
             builds: &builds,

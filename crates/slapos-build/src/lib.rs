@@ -12,6 +12,7 @@ mod error;
 mod evaluate;
 mod file;
 mod instance;
+mod jobserver;
 mod limits;
 mod memory;
 mod original;

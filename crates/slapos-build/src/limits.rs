@@ -36,6 +36,9 @@ pub(crate) const ARCHIVE_BYTES_MAX: u64 = 32 << 30;
 /// Entries of one archive; the largest source trees have 500,000.
 pub(crate) const ARCHIVE_ENTRIES_MAX: u64 = 2_000_000;
 
+/// Where a link of a zip archive leads; the longest path that Linux takes.
+pub(crate) const LINK_BYTES_MAX: u64 = 4096;
+
 /// A profile, template or schema.
 pub(crate) const TEXT_BYTES_MAX: u64 = 8 << 20;
 /// Files whose bytes enter a signature, such as a source that ships with the profile.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::jobserver::SHELL_MAKE;
 use crate::limits;
 use crate::part_log::PartLog;
 
@@ -68,7 +69,7 @@ fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
     let mut command = Command::new("/bin/sh");
     command
         .arg("-c")
-        .arg(format!("set -e; {}", step.command))
+        .arg(script(step.command))
         .current_dir(step.directory)
         .env_clear()
         .envs(step.environment)
@@ -81,6 +82,15 @@ fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
     // The parent reads through the slot that std has for a pipe of its own.
     child.stdout = Some(std::os::fd::OwnedFd::from(reader).into());
     Ok(child)
+}
+
+/// What the shell is given: it ends at the first failure, and what it makes can be read by all.
+fn script(command: &str) -> String {
+    let make = match command.contains("-j") {
+        true => SHELL_MAKE,
+        false => "",
+    };
+    format!("set -e; umask 022; {make}{command}")
 }
 
 /// Chunks of output, in a short queue so that a flood waits in the pipe and not in memory.

@@ -13,6 +13,7 @@ use slapos_cache::{Cache, DebianOrigin, Store, UrlOrigin};
 
 use crate::engine::{self, Done, Place, Saving};
 use crate::evaluate::{Wanted, evaluate};
+use crate::jobserver::JobserverWhenNeeded;
 use crate::original::{self, Sections};
 use crate::process::Guard;
 use crate::recipe::World;
@@ -197,10 +198,12 @@ fn run(
     wanted.is_some_parts_only = !build.only.is_empty();
     let guard = Guard::default();
     let builds = own.join("build");
+    let jobs = build.jobs.clamp(1, limits::JOBS_MAX);
     let place = Place {
         site: Site {
             cache: Some(&cache),
-            jobs: build.jobs.clamp(1, limits::JOBS_MAX),
+            jobs,
+            jobserver: JobserverWhenNeeded::new(&own, jobs),
             cancel: &build.cancel,
             guard: &guard,
             builds: &builds,

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use slapos_cache::{Cache, EnsureError, Found, Source, SourceNews};
 
+use crate::jobserver::JobserverWhenNeeded;
 use crate::part_log::PartLog;
 use crate::process::{Guard, ShellStep, StepFailure, run_shell};
 use crate::{Cancel, Progress, Step, file, limits};
@@ -14,7 +15,9 @@ use crate::{Cancel, Progress, Step, file, limits};
 /// What is the same for all parts of a run.
 pub(crate) struct Site<'s> {
     pub(crate) cache: Option<&'s Cache>,
+    /// Parts at once; also the processes of all of them, when there is a jobserver.
     pub(crate) jobs: u32,
+    pub(crate) jobserver: JobserverWhenNeeded<'s>,
     pub(crate) cancel: &'s Cancel,
     pub(crate) guard: &'s Guard,
     /// Where build folders are.
@@ -47,6 +50,16 @@ pub(crate) enum PartFailure {
 impl From<String> for PartFailure {
     fn from(reason: String) -> PartFailure {
         PartFailure::Failed(reason)
+    }
+}
+
+impl Site<'_> {
+    /// `MAKEFLAGS` of a step.
+    pub(crate) fn make_flags(&self) -> String {
+        match self.jobserver.get() {
+            Some(server) => server.flags(),
+            None => format!("-j{}", self.jobs),
+        }
     }
 }
 

@@ -180,6 +180,15 @@ impl Digests {
     }
 }
 
+/// The first of the wanted hashes that is not among those found, and the one of its kind that is.
+#[must_use]
+pub fn mismatch(wanted: &[Hash], found: &[Hash; 4]) -> Option<(Hash, Hash)> {
+    wanted.iter().find_map(|wanted| {
+        let same_kind = found.iter().find(|hash| hash.kind() == wanted.kind())?;
+        (same_kind != wanted).then(|| (wanted.clone(), same_kind.clone()))
+    })
+}
+
 /// The SHA-256 of some bytes.
 pub(crate) fn sha256_of(bytes: &[u8]) -> Hash {
     Hash {

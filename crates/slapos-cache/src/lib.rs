@@ -21,7 +21,7 @@ mod url_origin;
 
 pub use cache::{Cache, EnsureError, Found};
 pub use debian::DebianOrigin;
-pub use hash::{Digests, Hash, HashError, HashKind};
+pub use hash::{Digests, Hash, HashError, HashKind, mismatch};
 pub use origin::{Fetched, Origin, OriginMiss};
 pub use profile::{Disk, FetchedProfile, Freshness, ProfileFetcher, ProfileMiss, host_machine};
 pub use sink::{Sink, SourceNews, Watch};

@@ -5,7 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use tempfile::NamedTempFile;
 
-use crate::hash::{Digests, Hash};
+use crate::hash::{Digests, Hash, mismatch};
 use crate::{Source, limits};
 
 /// What happens while a source is looked for.
@@ -99,11 +99,7 @@ impl<'a> Sink<'a> {
     /// The first hash of the source that the bytes do not have, and the one they have.
     #[must_use]
     pub fn mismatch(&self, source: &Source) -> Option<(Hash, Hash)> {
-        let found = self.digests.clone().finish();
-        source.hashes.iter().find_map(|expected| {
-            let same_kind = found.iter().find(|hash| hash.kind() == expected.kind())?;
-            (same_kind != expected).then(|| (expected.clone(), same_kind.clone()))
-        })
+        mismatch(&source.hashes, &self.digests.clone().finish())
     }
 
     /// Whether the bytes begin like a web page.
