@@ -4,6 +4,7 @@
 //! entry of [`MEASURES`]; add a new one there. A goal that is not met is told in the table and is
 //! no failure of the command; an answer that is wrong or lost is.
 
+mod build;
 mod durable;
 mod figure;
 mod idle;
@@ -34,6 +35,8 @@ pub(crate) struct Arguments {
 enum Suite {
     /// From one command to a running service: times, memory, size, durable requests.
     First(First),
+    /// `slapos build` beside the genuine zc.buildout with slapos.recipe.cmmi.
+    Build(build::Build),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,7 +95,13 @@ impl Bench {
 
 /// Runs a suite.
 pub(crate) fn run_suite(arguments: Arguments) -> Outcome {
-    let Suite::First(first) = arguments.suite;
+    match arguments.suite {
+        Suite::First(first) => run_first(first),
+        Suite::Build(build) => build::run(build),
+    }
+}
+
+fn run_first(first: First) -> Outcome {
     let chosen = choose(&first.only, first.with_peers)?;
     let mut bench = Bench {
         program: program(first.program)?,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use md5::digest::DynDigest;
 use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -177,6 +178,41 @@ impl Digests {
             hash(HashKind::Sha256, &self.sha256.finalize()),
             hash(HashKind::Sha512, &self.sha512.finalize()),
         ]
+    }
+}
+
+/// Some kinds of hashes of some bytes, in one pass: each kind costs as much as reading.
+pub(crate) struct SomeDigests(Vec<(HashKind, Box<dyn DynDigest>)>);
+
+impl SomeDigests {
+    pub(crate) fn new(kinds: impl IntoIterator<Item = HashKind>) -> SomeDigests {
+        let digest = |kind| -> Box<dyn DynDigest> {
+            match kind {
+                HashKind::Md5 => Box::new(Md5::default()),
+                HashKind::Sha1 => Box::new(Sha1::default()),
+                HashKind::Sha256 => Box::new(Sha256::default()),
+                HashKind::Sha512 => Box::new(Sha512::default()),
+            }
+        };
+        let mut kinds: Vec<HashKind> = kinds.into_iter().collect();
+        kinds.sort();
+        kinds.dedup();
+        SomeDigests(kinds.into_iter().map(|kind| (kind, digest(kind))).collect())
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0
+            .iter_mut()
+            .for_each(|(_, digest)| digest.update(bytes));
+    }
+
+    /// In the order of kinds.
+    pub(crate) fn finish(self) -> Vec<Hash> {
+        let hash = |(kind, digest): (HashKind, Box<dyn DynDigest>)| Hash {
+            kind,
+            hex: hex_of(&digest.finalize()),
+        };
+        self.0.into_iter().map(hash).collect()
     }
 }
 

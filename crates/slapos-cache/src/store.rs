@@ -11,7 +11,7 @@ use fs_err as fs;
 use nix::fcntl::{Flock, FlockArg};
 use tempfile::NamedTempFile;
 
-use crate::hash::{Digests, Hash, HashKind};
+use crate::hash::{Hash, HashKind, SomeDigests};
 use crate::limits;
 use crate::sink::Received;
 
@@ -124,24 +124,26 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let found = hashes_of(&path)?;
-        let [_, _, sha256, _] = &found;
-        let is_whole = path.file_name().is_some_and(|name| name == sha256.hex());
-        if !is_whole {
+        let found = hashes_of(&path, hashes)?;
+        let sha256 = found.iter().find(|hash| hash.kind() == HashKind::Sha256);
+        let named = |hash: &&Hash| path.file_name().is_some_and(|name| name == hash.hex());
+        let Some(sha256) = sha256.filter(named) else {
             remove_if_there(&path)?;
             return Ok(None);
-        }
+        };
         let has_all = hashes.iter().all(|hash| found.contains(hash));
         Ok(has_all.then(|| Stored {
-            path,
             sha256: sha256.clone(),
+            path,
         }))
     }
 }
 
-fn hashes_of(path: &Path) -> io::Result<[Hash; 4]> {
+/// The SHA-256, which is the name of a file of the store, and hashes of the kinds that are wanted.
+fn hashes_of(path: &Path, wanted: &[Hash]) -> io::Result<Vec<Hash>> {
     let mut file = fs::File::open(path)?;
-    let mut digests = Digests::default();
+    let kinds = wanted.iter().map(Hash::kind);
+    let mut digests = SomeDigests::new(kinds.chain([HashKind::Sha256]));
     let mut chunk = vec![0; limits::CHUNK_BYTES];
     loop {
         match file.read(&mut chunk)? {

@@ -54,6 +54,7 @@ fn ahead(own: Spread, theirs: Spread) -> Goal {
         what: "supervisord".to_owned(),
         ratio: theirs.median / own.median,
         value: theirs,
+        at_least: None,
     }
 }
 
