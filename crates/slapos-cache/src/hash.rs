@@ -159,10 +159,10 @@ pub struct Digests {
 impl Digests {
     /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.md5.update(bytes);
-        self.sha1.update(bytes);
-        self.sha256.update(bytes);
-        self.sha512.update(bytes);
+        Digest::update(&mut self.md5, bytes);
+        Digest::update(&mut self.sha1, bytes);
+        Digest::update(&mut self.sha256, bytes);
+        Digest::update(&mut self.sha512, bytes);
     }
 
     /// The four hashes of what was added, in the order of [`HashKind::ALL`].
@@ -173,10 +173,10 @@ impl Digests {
             hex: hex_of(bytes),
         };
         [
-            hash(HashKind::Md5, &self.md5.finalize()),
-            hash(HashKind::Sha1, &self.sha1.finalize()),
-            hash(HashKind::Sha256, &self.sha256.finalize()),
-            hash(HashKind::Sha512, &self.sha512.finalize()),
+            hash(HashKind::Md5, &Digest::finalize(self.md5)),
+            hash(HashKind::Sha1, &Digest::finalize(self.sha1)),
+            hash(HashKind::Sha256, &Digest::finalize(self.sha256)),
+            hash(HashKind::Sha512, &Digest::finalize(self.sha512)),
         ]
     }
 }
