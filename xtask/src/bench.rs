@@ -5,6 +5,7 @@
 //! entry of [`MEASURES`]; add a new one there. A goal that is not met is told in the table and is
 //! no failure of the command; an answer that is wrong or lost is.
 
+mod build;
 mod child;
 mod durable;
 mod figure;
@@ -46,6 +47,8 @@ enum Suite {
     Child(child::Arguments),
     /// The old wire: `slapos proxy` from PyPI, ours, and our master, in one run.
     Slap(slap::Arguments),
+    /// `slapos build` beside the genuine zc.buildout with slapos.recipe.cmmi.
+    Build(build::Build),
 }
 
 #[derive(Debug, clap::Args)]
@@ -109,6 +112,7 @@ pub(crate) fn run_suite(arguments: Arguments) -> Outcome {
         Suite::Profile(asked) => profile::run(asked),
         Suite::Slap(asked) => slap::run(asked),
         Suite::Child(asked) => child::run(&asked),
+        Suite::Build(build) => build::run(build),
     }
 }
 

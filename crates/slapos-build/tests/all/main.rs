@@ -6,5 +6,6 @@
 mod engine;
 mod helloworld;
 mod instance;
+mod jobs;
 mod kill;
 mod world;
