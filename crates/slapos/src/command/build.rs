@@ -5,6 +5,7 @@
 
 use crate::engine;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::folder::sources;
 use crate::print;
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
@@ -122,16 +123,6 @@ fn build_root(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let root = named.unwrap_or_else(|| PathBuf::from("slapos-build"));
     std::path::absolute(&root)
         .map_err(|error| Failure::usage(format!("{} is no folder: {error}", root.display())))
-}
-
-/// Sources are the user's, so that builds share them; without a home they are the build's own.
-fn sources(root: &Path) -> PathBuf {
-    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let cache = named("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
-    match cache.or_else(|| Some(named("HOME")?.join(".cache"))) {
-        Some(cache) => cache.join("slapos/sources"),
-        None => root.join("var/cache"),
-    }
 }
 
 fn end_line(root: &Path, report: &SoftwareReport) -> Json {
