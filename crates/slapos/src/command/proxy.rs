@@ -4,7 +4,7 @@
 //! its state in `database_uri` as a master of ours, and listens on loopback only. Start with
 //! [`run`]; the file's language is in `ini.rs`.
 
-mod ini;
+pub(crate) mod ini;
 
 use crate::engine::{self, ChildArgs};
 use crate::failure::{Failure, Outcome};
@@ -84,19 +84,20 @@ pub(crate) fn run(args: Args) -> Outcome {
         ))
     })?;
     let settings = Settings::read(&ini, &args)?;
-    for hint in settings.left_out(&ini) {
-        note(&hint);
-    }
+    note_all(&settings.left_out(&ini));
     let log = settings.log_file.clone();
     engine::run_configured(&settings.into_config(), &log, &ChildArgs::default())
 }
 
-fn note(text: &str) {
+/// Tells what a file says that means nothing here.
+pub(crate) fn note_all(texts: &[String]) {
     use std::io::Write;
     let mut stderr = std::io::stderr();
     let word = if stderr.is_terminal() { "Note" } else { "note" };
-    // Whoever closed standard error does not want to be told.
-    let _ = writeln!(stderr, "{word}: {text}");
+    for text in texts {
+        // Whoever closed standard error does not want to be told.
+        let _ = writeln!(stderr, "{word}: {text}");
+    }
 }
 
 fn cfg_path(asked: Option<&Path>) -> PathBuf {
