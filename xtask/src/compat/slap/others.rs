@@ -122,7 +122,9 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     let before = theirs.slapos(python, &["service", "list"])?;
     let (their_told, source) = (theirs.told()?, theirs.dir.join("proxy.db"));
     theirs.kill();
-    let into = dir.path().join("ours.sqlite");
+    let at = dir.path().join("ours");
+    std::fs::create_dir(&at).map_err(|error| error.to_string())?;
+    let into = at.join("proxy.db");
     let import = |more: &[&str]| {
         let mut command = Command::new(program);
         command.args(["--json", "master", "import", "--from-proxy"]);
@@ -141,16 +143,12 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     if wet.contains("\"left\"") || again.contains("\"taken\"") {
         return Err(format!("not all is taken over, once:\n{wet}\n{again}"));
     }
-    let at = dir.path().join("ours");
-    let mut ours = Peer::start(python, Some(program), &at, "")?;
-    ours.kill();
-    std::fs::rename(&into, at.join("proxy.db")).map_err(|error| error.to_string())?;
-    for end in ["-wal", "-shm"] {
-        drop(std::fs::remove_file(at.join(format!("proxy.db{end}"))));
-    }
-    ours.boot()?;
-    if ours.slapos(python, &["service", "list"])? != before {
-        return Err("the list of services is another after the move".to_owned());
+    let ours = Peer::start(python, Some(program), &at, "")?;
+    let after = ours.slapos(python, &["service", "list"])?;
+    if after != before {
+        return Err(format!(
+            "the list of services is another after the move:\n{before:?}\n{after:?}"
+        ));
     }
     for words in &asked {
         ours.slapos_says(python, words, "")?;

@@ -44,7 +44,11 @@ impl Peer {
             dir.display()
         );
         std::fs::write(&cfg, text).map_err(|error| error.to_string())?;
-        let client = format!("[slapos]\nmaster_url = http://127.0.0.1:{port}/\n");
+        // The original's proxy does not say by itself where its pages are.
+        let client = format!(
+            "[slapos]\nmaster_url = http://127.0.0.1:{port}/\n\
+             master_rest_url = http://127.0.0.1:{port}/hateoas\n"
+        );
         std::fs::write(dir.join("client.cfg"), client).map_err(|error| error.to_string())?;
         let words = ["proxy", "start", "--cfg"].map(str::to_owned);
         let mut command = vec![program];
