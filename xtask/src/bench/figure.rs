@@ -49,7 +49,7 @@ pub(crate) enum Goal {
         value: Spread,
         /// How many times better the figure is.
         ratio: f64,
-        /// At least so many times, if that is a goal.
+        /// How many times better it should be, where that is a goal.
         at_least: Option<f64>,
     },
 }
@@ -174,7 +174,8 @@ impl Figure {
                 at_least,
             } => {
                 let goal = at_least.map_or(String::new(), |least| format!(" (≥ {least} ×)"));
-                format!("{ratio:.1} × ahead of {what} {}{goal}", short(value.median))
+                let value = short(value.median);
+                format!("{ratio:.1} × ahead of {what} {value}{goal}")
             }
         }
     }
