@@ -13,7 +13,7 @@ use crate::part_log::PartLog;
 use crate::recipe::Installed;
 use crate::record::{Record, Records};
 use crate::work::{PartFailure, Site, Work, safe_name};
-use crate::{BuildError, Progress, Step, file};
+use crate::{BuildError, Progress, Step, file, host};
 
 /// Where the engine keeps things, and how.
 pub(crate) struct Place<'p> {
@@ -72,6 +72,11 @@ pub(crate) fn run(
         .collect();
     let mut done = Done::default();
     let stale: BTreeSet<usize> = todo.iter().copied().collect();
+    let updates = |index: &usize| {
+        let one = wanted.parts.get(&wanted.order[*index]);
+        !stale.contains(index) && one.is_some_and(|one| one.part.updates())
+    };
+    let updating: BTreeSet<usize> = (0..wanted.order.len()).filter(updates).collect();
     done.kept = (0..wanted.order.len())
         .filter(|index| !stale.contains(index))
         .map(|index| wanted.order[index].clone())
@@ -85,8 +90,11 @@ pub(crate) fn run(
         written: Vec::new(),
         done,
         failure: None,
+        is_changed: false,
+        updating,
     };
-    run.install_all(&todo, progress);
+    let turns: BTreeSet<usize> = stale.union(&run.updating).copied().collect();
+    run.install_all(&turns.into_iter().collect::<Vec<_>>(), progress);
     run.finish()
 }
 
@@ -147,6 +155,10 @@ struct Run<'r> {
     written: Vec<PathBuf>,
     done: Done,
     failure: Option<BuildError>,
+    /// Whether an update changed what is recorded.
+    is_changed: bool,
+    /// Parts that are installed and have something to do at every run.
+    updating: BTreeSet<usize>,
 }
 
 impl Run<'_> {
@@ -166,8 +178,9 @@ impl Run<'_> {
                     let index = waiting.remove(at);
                     running.insert(index);
                     let sender = sender.clone();
+                    let turn = (index, self.updating.contains(&index));
                     scope.spawn(move || {
-                        let result = install_one(wanted, place, index, &sender);
+                        let result = install_one(wanted, place, turn, &sender);
                         // The receiver lives until every worker is heard.
                         let _ = sender.send(News::Ended(index, result));
                     });
@@ -238,11 +251,14 @@ impl Run<'_> {
                 .filter(|path| !ready.installed.owned.contains(path));
             remove_paths(gone.map(PathBuf::as_path))?;
         }
-        let unpinned = ready.installed.unpinned.iter();
-        self.done
-            .unpinned
-            .extend(unpinned.map(|url| format!("{name}: {url}")));
-        self.done.installed.push(name.to_owned());
+        let is_update = self.updating.contains(&index);
+        if !is_update {
+            let unpinned = ready.installed.unpinned.iter();
+            self.done
+                .unpinned
+                .extend(unpinned.map(|url| format!("{name}: {url}")));
+            self.done.installed.push(name.to_owned());
+        }
         self.written.extend(ready.written);
         let record = Record {
             recipe: one.recipe.clone(),
@@ -253,6 +269,10 @@ impl Run<'_> {
             kept: one.part.kept(),
             unpinned: ready.installed.unpinned,
         };
+        if is_update && self.records.parts.get(name) == Some(&record) {
+            return Ok(());
+        }
+        self.is_changed = true;
         self.records.parts.insert(name.to_owned(), record);
         match self.place.saving {
             Saving::EachPart => self.save(),
@@ -306,7 +326,7 @@ impl Run<'_> {
         if is_whole {
             self.remove_unwanted()?;
         }
-        let has_changed = !self.done.installed.is_empty() || !self.done.removed.is_empty();
+        let has_changed = self.is_changed || !self.done.removed.is_empty();
         if has_changed && (self.place.saving == Saving::Once || !self.done.removed.is_empty()) {
             self.save()?;
         }
@@ -339,12 +359,26 @@ impl Run<'_> {
             .collect();
         for (_, name) in unwanted {
             if let Some(record) = self.records.parts.remove(&name) {
-                let gone = record.owned.iter().filter(|path| !owned.contains(*path));
+                let keeps = self.uninstall(&name, &record)?;
+                let gone = record.owned.iter();
+                let gone = gone.filter(|path| !keeps && !owned.contains(*path));
                 remove_paths(gone.map(PathBuf::as_path))?;
             }
             self.done.removed.push(name);
         }
         Ok(())
+    }
+
+    /// What a recipe does when its part goes; gives whether its files stay.
+    fn uninstall(&self, name: &str, record: &Record) -> Result<bool, BuildError> {
+        if !host::has_uninstall(record) {
+            return Ok(false);
+        }
+        let mut work = work_on(self.place, name, &|_| {});
+        host::uninstall(record, &mut work).map_err(|failure| {
+            let failed = failed(failure, &work);
+            self.error(name, failed)
+        })
     }
 
     /// Parts that ran at once ended in any order; people read them in the order of the profile.
@@ -379,7 +413,7 @@ fn remove_paths<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<(), BuildEr
 fn install_one(
     wanted: &Wanted,
     place: &Place<'_>,
-    index: usize,
+    (index, is_update): (usize, bool),
     sender: &Sender<News>,
 ) -> Result<Ready, Failed> {
     let name = &wanted.order[index];
@@ -388,16 +422,13 @@ fn install_one(
         let _ = sender.send(News::Progress(news));
     };
     let mut work = Work {
-        site: &place.site,
-        name,
-        log: PartLog::new(place.logs.join(format!("{}.log", safe_name(name)))),
-        written: Vec::new(),
-        tell: &tell,
         index: index + 1,
         total: wanted.order.len(),
+        ..work_on(place, name, &tell)
     };
     let result = match wanted.parts.get(name) {
         _ if place.site.cancel.is_raised() => Err(PartFailure::Cancelled),
+        Some(one) if is_update => one.part.update(&mut work),
         Some(one) => one.part.install(&mut work),
         None => Err(PartFailure::Failed(
             "the part was never constructed".to_owned(),
@@ -408,13 +439,27 @@ fn install_one(
             installed,
             written: work.written,
         }),
-        Err(failure) => {
-            let log = work.log.is_used().then(|| work.log.path().to_owned());
-            Err(Failed {
-                failure,
-                log,
-                tail: work.log.tail(),
-            })
-        }
+        Err(failure) => Err(failed(failure, &work)),
+    }
+}
+
+fn work_on<'w>(place: &'w Place<'_>, name: &'w str, tell: &'w dyn Fn(Progress)) -> Work<'w> {
+    Work {
+        site: &place.site,
+        name,
+        log: PartLog::new(place.logs.join(format!("{}.log", safe_name(name)))),
+        written: Vec::new(),
+        tell,
+        index: 0,
+        total: 0,
+    }
+}
+
+fn failed(failure: PartFailure, work: &Work<'_>) -> Failed {
+    let log = work.log.is_used().then(|| work.log.path().to_owned());
+    Failed {
+        failure,
+        log,
+        tail: work.log.tail(),
     }
 }

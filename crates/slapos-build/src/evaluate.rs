@@ -50,6 +50,7 @@ pub(crate) fn evaluate(
         Some(original) => original::unchanged(original, &order, &session)?,
         None => Vec::new(),
     };
+    book.freeze(&session, &order)?;
     drop(session);
     Ok(Wanted {
         warnings: disk.take_warnings(),

@@ -5,6 +5,7 @@
 
 mod engine;
 mod helloworld;
+mod host;
 mod instance;
 mod kill;
 mod world;
