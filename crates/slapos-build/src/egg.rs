@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use slapos_buildout::{PartOptions, RecipeError, Value};
 
 use crate::file;
+use crate::recipe::options;
 
 const PROGRAM: &str = include_str!("egg/eggs.py");
 
@@ -60,6 +61,68 @@ pub(crate) struct WorkingSet {
     pub(crate) eggs: Vec<Egg>,
 }
 
+/// How one egg is built from its source; what is empty is as the package has it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Custom {
+    /// Options of the step that compiles, such as `include-dirs`.
+    pub(crate) build: BTreeMap<String, String>,
+    /// Applied in this order.
+    pub(crate) patches: Vec<PathBuf>,
+    pub(crate) patch_options: String,
+    pub(crate) patch_binary: String,
+    /// In the version of a patched egg, `+SlapOSPatched` and three digits.
+    pub(crate) revision: String,
+    /// Eggs that its build needs.
+    pub(crate) setup_eggs: Vec<String>,
+    /// The folder of the source, for an egg that is used where it is developed.
+    pub(crate) setup: Option<PathBuf>,
+}
+
+impl Custom {
+    const BUILD: [&str; 13] = [
+        "include-dirs",
+        "library-dirs",
+        "rpath",
+        "libraries",
+        "define",
+        "undef",
+        "link-objects",
+        "debug",
+        "force",
+        "compiler",
+        "swig",
+        "swig-cpp",
+        "swig-opts",
+    ];
+
+    /// From the options of a part; those of patches are of this egg.
+    pub(crate) fn of(
+        part: &mut PartOptions<'_, '_>,
+        egg: Option<&str>,
+    ) -> Result<Custom, RecipeError> {
+        let mut custom = Custom::default();
+        for name in Custom::BUILD {
+            if let Some(value) = options::text(part, name)? {
+                let is_path = matches!(name, "include-dirs" | "library-dirs" | "rpath");
+                let words: Vec<&str> = value.split_whitespace().collect();
+                custom
+                    .build
+                    .insert(name.to_owned(), words.join(if is_path { ":" } else { " " }));
+            }
+        }
+        let eggs = options::text_or(part, "setup-eggs", "")?;
+        custom.setup_eggs = eggs.split_whitespace().map(str::to_owned).collect();
+        if let Some(egg) = egg {
+            let mut of_egg =
+                |name: &str| options::patch_option(part, egg, name).map(Option::unwrap_or_default);
+            custom.patch_options = of_egg("patch-options")?;
+            custom.patch_binary = of_egg("patch-binary")?;
+            custom.revision = of_egg("patch-revision")?;
+        }
+        Ok(custom)
+    }
+}
+
 /// Runs a shell command; the program and its environment do the rest.
 pub(crate) type Run<'r> = &'r mut dyn FnMut(&str) -> Result<(), String>;
 
@@ -96,6 +159,17 @@ impl EggSettings {
         scratch: &Path,
         run: Run<'_>,
     ) -> Result<WorkingSet, String> {
+        self.resolve_with(requirements, None, scratch, run)
+    }
+
+    /// The same after the one egg was built in its own way.
+    pub(crate) fn resolve_with(
+        &self,
+        requirements: &[String],
+        custom: Option<&Custom>,
+        scratch: &Path,
+        run: Run<'_>,
+    ) -> Result<WorkingSet, String> {
         let io = |doing: &str| {
             let text = format!("{doing} in {}", scratch.display());
             move |error: std::io::Error| format!("{text}: {error}")
@@ -106,8 +180,9 @@ impl EggSettings {
         let files = tempfile::Builder::new().prefix("eggs-").tempdir_in(scratch);
         let files = files.map_err(io("making a folder"))?;
         let (ask, answer) = (files.path().join("request"), files.path().join("answer"));
-        let text = self.request(requirements);
-        fs_err::write(&ask, text).map_err(io("writing the request for eggs"))?;
+        let mut request = self.asked(requirements);
+        request["custom"] = serde_json::to_value(custom).unwrap_or_default();
+        fs_err::write(&ask, request.to_string()).map_err(io("writing the request for eggs"))?;
         let words = [
             self.python.as_path(),
             Path::new("-I"),
@@ -133,9 +208,14 @@ impl EggSettings {
 
     /// What the program is asked; the same text means the same question.
     pub(crate) fn request(&self, requirements: &[String]) -> String {
+        self.asked(requirements).to_string()
+    }
+
+    fn asked(&self, requirements: &[String]) -> serde_json::Value {
+        // Paths that are not Unicode cannot be in a profile, so this always is a value.
         let mut request = serde_json::to_value(self).unwrap_or_default();
         request["requirements"] = requirements.into();
-        request.to_string()
+        request
     }
 }
 

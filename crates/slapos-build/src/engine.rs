@@ -371,6 +371,9 @@ impl Run<'_> {
 
     /// What a recipe does when its part goes; gives whether its files stay.
     fn uninstall(&self, name: &str, record: &Record) -> Result<bool, BuildError> {
+        if crate::recipe::has_unsaved_work(record) {
+            return Ok(true);
+        }
         if !host::has_uninstall(record) {
             return Ok(false);
         }

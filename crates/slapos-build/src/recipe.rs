@@ -20,12 +20,14 @@ use crate::work::{PartFailure, Work};
 mod cmmi;
 mod command;
 mod download;
+mod egg;
 mod files;
 mod free_port;
+mod git;
 mod jinja;
 mod links;
 mod mkdirectory;
-mod options;
+pub(crate) mod options;
 mod password;
 mod promise;
 mod publish;
@@ -37,6 +39,7 @@ mod userinfo;
 pub(crate) mod vectors;
 mod wrapper;
 
+pub(crate) use git::has_unsaved_work;
 pub(crate) use options::shell_quote;
 
 /// A constructed part, ready to be installed on any thread.
@@ -140,10 +143,18 @@ fn constructor(recipe: &str) -> Option<Constructor> {
         _ if recipe == "slapos.recipe.cmmi" => cmmi::construct,
         _ if recipe == "slapos.recipe.build:download" => download::construct,
         _ if recipe == "slapos.recipe.build:download-unpacked" => download::construct_unpacked,
+        _ if recipe == "slapos.recipe.build:gitclone" => git::construct,
         _ if recipe == "slapos.recipe.build:mkdirectory" => mkdirectory::construct,
         _ if recipe == "slapos.recipe.template" => template::construct,
         _ if recipe == "slapos.recipe.template:jinja2" => jinja::construct,
         _ if recipe == "plone.recipe.command" => command::construct,
+        _ if recipe == "zc.recipe.egg" => egg::construct,
+        _ if recipe == "zc.recipe.egg:scripts" => egg::construct,
+        // The name that the recipe had first.
+        _ if recipe == "zc.recipe.egg:script" => egg::construct,
+        _ if recipe == "zc.recipe.egg:eggs" => egg::construct_eggs,
+        _ if recipe == "zc.recipe.egg:custom" => egg::construct_custom,
+        _ if recipe == "zc.recipe.egg:develop" => egg::construct_develop,
         entry if recipe.starts_with("slapos.cookbook:") => return cookbook(entry),
         _ => return None,
     })

@@ -4,10 +4,12 @@ Run as `python eggs.py REQUEST ANSWER`, two JSON files; egg.rs describes both. A
 `eggs-directory` with the files of one distribution, written under a temporary name and renamed, so that a
 killed run leaves no half egg. Nothing here decides versions but pins and what pip resolves.
 """
+import configparser
 import importlib.metadata
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -199,17 +201,7 @@ def fetch(request, store, pins, requirements):
         constraints = os.path.join(temporary, "constraints.txt")
         with open(constraints, "w") as out:
             out.write("".join(line + "\n" for line in pins.constraints()))
-        command = PIP + [
-            "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-warn-script-location",
-            "--root-user-action=ignore", "--no-warn-conflicts", "--progress-bar", "off",
-            "--target", target, "--report", report, "--constraint", constraints,
-        ]
-        for link in request.get("find_links", ()):
-            command += ["--find-links", link]
-        if request.get("index"):
-            command += ["--index-url", request["index"]]
-        if not request.get("prefer_final", True):
-            command += ["--pre"]
+        command = pip_install(request, target) + ["--report", report, "--constraint", constraints]
         wanted = [str(r) for r in wanted_of_pip(store, requirements)]
         if not wanted:
             return {}
@@ -239,6 +231,26 @@ def fetch(request, store, pins, requirements):
         return versions
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def pip_install(request, target):
+    command = PIP + [
+        "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-warn-script-location",
+        "--root-user-action=ignore", "--no-warn-conflicts", "--progress-bar", "off", "--target", target,
+    ]
+    return command + where(request)
+
+
+def where(request):
+    """Where pip may look, and for what."""
+    options = []
+    for link in request.get("find_links", ()):
+        options += ["--find-links", link]
+    if request.get("index"):
+        options += ["--index-url", request["index"]]
+    if not request.get("prefer_final", True):
+        options += ["--pre"]
+    return options
 
 
 def wanted_of_pip(store, requirements):
@@ -290,8 +302,120 @@ def stage(temporary, target, distribution):
     return staging
 
 
-def answer(request):
-    store, pins = Store(request), Pins(request["pins"])
+def setup_paths(request, store, pins, custom):
+    """Folders of what a build needs beside the package itself."""
+    texts = ["setuptools<70", "wheel"] + custom["setup_eggs"]
+    lenient = dict(request, newest=False, requirements=texts, custom=None)
+    return [egg.path for egg in answer(lenient, store)[0]]
+
+
+def build_ext(custom):
+    return {name.replace("-", "_"): value for name, value in custom["build"].items()}
+
+
+SETUP = """
+import os, sys
+sys.path[0:0] = sys.argv.pop(1).split(os.pathsep) + [os.getcwd()]
+import setuptools
+sys.argv[0] = 'setup.py'
+if os.path.exists('setup.py'):
+    __file__ = 'setup.py'
+    exec(compile(open('setup.py').read(), 'setup.py', 'exec'))
+else:
+    setuptools.setup()
+"""
+
+
+def develop(request, store, pins, custom):
+    """Prepares a source to be used where it lies."""
+    folder = custom["setup"]
+    if not os.path.isdir(folder):
+        sys.exit("the folder %s is not there" % folder)
+    paths = setup_paths(request, store, pins, custom)
+    command = [sys.executable, "-c", SETUP, os.pathsep.join(paths), "-q", "egg_info", "build_ext", "-i"]
+    for name, value in sorted(build_ext(custom).items()):
+        command.append("--%s=%s" % (name.replace("_", "-"), value))
+    if subprocess.call(command, cwd=folder, stdin=subprocess.DEVNULL):
+        sys.exit("preparing the package in %s failed" % folder)
+    for place in (folder, os.path.join(folder, "src"), os.path.join(folder, "lib")):
+        for distribution in importlib.metadata.distributions(path=[place]):
+            if str(distribution._path).endswith(".egg-info"):
+                return Egg(place, distribution, True)
+    sys.exit("there is no package in %s" % folder)
+
+
+def build(request, store, pins, custom):
+    """Builds one egg from its source, patched and with its own options of compilation."""
+    requirement = parse(request["requirements"][0])
+    name = canonical(requirement.name)
+    os.makedirs(store.folder, exist_ok=True)
+    temporary = tempfile.mkdtemp(prefix=".new-", dir=store.folder)
+    try:
+        constraints = os.path.join(temporary, "constraints.txt")
+        with open(constraints, "w") as out:
+            out.write("".join(line + "\n" for line in pins.constraints()))
+        downloads, sources = os.path.join(temporary, "d"), os.path.join(temporary, "s")
+        bare = Requirement(str(requirement).split(";")[0])
+        bare.extras = set()
+        command = PIP + ["download", "--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar", "off",
+                         "--no-deps", "--no-binary", name, "--dest", downloads, "--constraint", constraints]
+        if subprocess.call(command + where(request) + [str(bare)], stdin=subprocess.DEVNULL):
+            sys.exit("pip could not download the source of %s" % bare)
+        archive = os.path.join(downloads, os.listdir(downloads)[0])
+        shutil.unpack_archive(archive, sources)
+        root = os.path.join(sources, os.listdir(sources)[0])
+        for patch in custom["patches"]:
+            print("patching with %s" % patch, flush=True)
+            options = shlex.split(custom["patch_options"] or "-p0")
+            with open(patch) as text:
+                if subprocess.call([custom["patch_binary"] or "patch"] + options, stdin=text, cwd=root):
+                    sys.exit("the patch %s does not apply to %s" % (patch, os.path.basename(root)))
+        configure(root, custom)
+        target, environment = os.path.join(temporary, "target"), dict(os.environ)
+        command = pip_install(request, target) + ["--no-deps", "--constraint", constraints]
+        if custom["setup_eggs"]:
+            environment["PYTHONPATH"] = os.pathsep.join(setup_paths(request, store, pins, custom))
+            command.append("--no-build-isolation")
+        if subprocess.call(command + [root], stdin=subprocess.DEVNULL, env=environment):
+            sys.exit("building %s failed" % os.path.basename(root))
+        found = list(importlib.metadata.distributions(path=[target]))
+        egg = stage(temporary, target, found[0])
+        os.sync()
+        final, old = os.path.join(store.folder, os.path.basename(egg)), os.path.join(temporary, "old")
+        if os.path.isdir(final):
+            os.rename(final, old)
+        os.rename(egg, final)
+        store.by_name.pop(name, None)
+        store.add(final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def configure(root, custom):
+    path = os.path.join(root, "setup.cfg")
+    config = configparser.RawConfigParser()
+    config.read(path)
+    sections = {"build_ext": build_ext(custom)}
+    if custom["patches"]:
+        sections["egg_info"] = {"tag_build": "+SlapOSPatched%03d" % int(custom["revision"] or 0)}
+    for section, options in sections.items():
+        if options and not config.has_section(section):
+            config.add_section(section)
+        for name, value in options.items():
+            config.set(section, name, value)
+    with open(path, "w") as out:
+        config.write(out)
+
+
+def answer(request, store=None):
+    store, pins = store or Store(request), Pins(request["pins"])
+    custom = request.get("custom")
+    if custom and custom["setup"]:
+        return [develop(request, store, pins, custom)], pins
+    if custom and not request.get("offline"):
+        if custom["patches"] or custom["build"] or custom["setup_eggs"]:
+            build(request, store, pins, custom)
+            request = dict(request, newest=False)
     requirements = [parse(text) for text in request["requirements"]]
     requirements = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
     lenient = request.get("offline") or not request.get("newest", True)

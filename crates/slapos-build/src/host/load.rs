@@ -23,7 +23,7 @@ use crate::{file, limits};
 /// recipes of the collection were written for, and a packaging library that still serves it.
 const OWN_PINS: [(&str, &str); 4] = [
     ("zc.buildout", "3.0.1"),
-    ("setuptools", "70.3.0"),
+    ("setuptools", "69.5.1"),
     ("pip", "24.0"),
     ("wheel", "0.43.0"),
 ];
@@ -130,7 +130,7 @@ fn serves(name: &str, pin: &str) -> bool {
         .unwrap_or(0);
     match name {
         "zc.buildout" => major == 3,
-        "setuptools" => (60..=80).contains(&major),
+        "setuptools" => (60..=69).contains(&major),
         _ => major > 0,
     }
 }
@@ -160,7 +160,7 @@ fn working_set(
     let requirements = [
         egg.to_owned(),
         "zc.buildout".to_owned(),
-        "setuptools<81".to_owned(),
+        "setuptools<70".to_owned(),
     ];
     let question = format!(
         "{}\n{}",
