@@ -8,12 +8,19 @@
 //!
 //! Never in here: what profiles say, partitions, unpacking, what a source is used for.
 
+pub mod bundle;
 mod cache;
 mod debian;
+mod entry;
 mod hash;
+mod http;
+mod index;
 mod limits;
 mod origin;
 mod profile;
+mod remote;
+pub mod serve;
+mod signing;
 mod sink;
 mod source;
 mod store;
@@ -21,10 +28,14 @@ mod url_origin;
 
 pub use cache::{Cache, EnsureError, Found};
 pub use debian::DebianOrigin;
+pub use entry::{Entry, EntryError, check_key, key_of_url};
 pub use hash::{Digests, Hash, HashError, HashKind};
+pub use index::Index;
 pub use origin::{Fetched, Origin, OriginMiss};
 pub use profile::{Disk, FetchedProfile, Freshness, ProfileFetcher, ProfileMiss, host_machine};
+pub use remote::{CacheTimeouts, RemoteCache, RemoteError, Wire};
+pub use signing::{Algorithm, KeyError, KeyId, KeyPair, Signature, Signer, Trusted, generate};
 pub use sink::{Sink, Watch};
 pub use source::Source;
-pub use store::Store;
+pub use store::{Store, Verified};
 pub use url_origin::{UrlOrigin, UrlTimeouts};

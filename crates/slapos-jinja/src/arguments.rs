@@ -65,6 +65,14 @@ impl Arguments {
         Ok(value.unwrap_or(Value::None))
     }
 
+    /// Fails if one is given by its name, where a function takes none so.
+    pub(crate) fn no_names(&self, function: &str) -> Outcome<()> {
+        match self.named.first() {
+            Some((name, _)) => type_error(format!("{function}() has no parameter `{name}`")),
+            None => Ok(()),
+        }
+    }
+
     /// No argument at all.
     pub(crate) fn none(self, function: &str) -> Outcome<()> {
         let [] = self.bind(function, [], 0)?;

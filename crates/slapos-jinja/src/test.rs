@@ -62,17 +62,22 @@ pub(crate) fn apply(machine: &Machine<'_>, name: &str, arguments: Arguments) -> 
         "callable" => value.is_callable(),
         "odd" => floor_divide(value.as_int("the value")?, 2)?.1 == 1,
         "even" => floor_divide(value.as_int("the value")?, 2)?.1 == 0,
-        "lower" => is_unchanged(&value, str::to_lowercase)?,
-        "upper" => is_unchanged(&value, str::to_uppercase)?,
-        "filter" => filter::is_known(&value.to_text()?),
-        "test" => apply(machine, &value.to_text()?, Arguments::of([Value::None])).is_ok(),
+        "lower" => is_unchanged(machine, &value, str::to_lowercase)?,
+        "upper" => is_unchanged(machine, &value, str::to_uppercase)?,
+        "filter" => filter::is_known(&value.to_text(machine)?),
+        "test" => apply(
+            machine,
+            &value.to_text(machine)?,
+            Arguments::of([Value::None]),
+        )
+        .is_ok(),
         "escaped" => false,
         _ => return fail(ErrorKind::Syntax, format!("there is no test `{name}`")),
     })
 }
 
-fn is_unchanged(value: &Value, change: fn(&str) -> String) -> Outcome<bool> {
-    let text = value.to_text()?;
+fn is_unchanged(machine: &Machine<'_>, value: &Value, change: fn(&str) -> String) -> Outcome<bool> {
+    let text = value.to_text(machine)?;
     let has_letters = text.chars().any(char::is_alphabetic);
     Ok(has_letters && change(&text) == *text)
 }

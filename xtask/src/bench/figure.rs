@@ -49,6 +49,8 @@ pub(crate) enum Goal {
         value: Spread,
         /// How many times better the figure is.
         ratio: f64,
+        /// How many times better it should be, where that is a goal.
+        at_least: Option<f64>,
     },
 }
 
@@ -124,7 +126,10 @@ impl Figure {
     /// Whether it is as wanted; none when nothing is.
     pub(crate) fn is_met(&self) -> Option<bool> {
         match &self.goal {
-            Goal::None | Goal::Peer { .. } => None,
+            Goal::None => None,
+            Goal::Peer {
+                ratio, at_least, ..
+            } => at_least.map(|least| *ratio >= least),
             Goal::AtMost(most) => Some(self.value.median <= *most),
             Goal::Limit { ratio, at_most, .. } => Some(ratio <= at_most),
         }
@@ -162,8 +167,15 @@ impl Figure {
                 "{ratio:.2} × {what} {} (≤ {at_most} ×)",
                 short(value.median)
             ),
-            Goal::Peer { what, value, ratio } => {
-                format!("{ratio:.1} × ahead of {what} {}", short(value.median))
+            Goal::Peer {
+                what,
+                value,
+                ratio,
+                at_least,
+            } => {
+                let goal = at_least.map_or(String::new(), |least| format!(" (≥ {least} ×)"));
+                let value = short(value.median);
+                format!("{ratio:.1} × ahead of {what} {value}{goal}")
             }
         }
     }
@@ -187,9 +199,15 @@ impl Figure {
                 object["ratio"] = json!(ratio);
                 object["ratio_at_most"] = json!(at_most);
             }
-            Goal::Peer { what, value, ratio } => {
+            Goal::Peer {
+                what,
+                value,
+                ratio,
+                at_least,
+            } => {
                 object["peer"] = json!({"what": what, "value": value.json()});
                 object["ratio"] = json!(ratio);
+                object["ratio_at_least"] = json!(at_least);
             }
         }
         object

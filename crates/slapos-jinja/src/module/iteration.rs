@@ -92,10 +92,15 @@ fn count(_: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
 
 fn repeat(_: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [item, times] = arguments.bind("repeat", ["object", "times"], 1)?;
-    let mut left = times.map_or(Ok(i128::MAX), |n| n.as_int("times"))?;
+    let mut left = times.map(|n| n.as_int("times")).transpose()?;
     Ok(lazy(move |_| {
-        left -= 1;
-        Ok(item.clone().filter(|_| left >= 0))
+        if let Some(left) = &mut left {
+            if *left <= 0 {
+                return Ok(None);
+            }
+            *left -= 1;
+        }
+        Ok(item.clone())
     }))
 }
 
@@ -147,7 +152,8 @@ fn product(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for items in arguments.plain {
         let items = items.items(machine)?;
-        machine.make(rows.len().saturating_mul(items.len()).saturating_mul(64))?;
+        let row = rows.first().map_or(0, Vec::len) + 2;
+        machine.make_values(rows.len().saturating_mul(items.len()).saturating_mul(row))?;
         rows = rows
             .iter()
             .flat_map(|row| {
@@ -172,7 +178,7 @@ fn groupby(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
             _ => item.clone(),
         };
         match groups.last_mut() {
-            Some((last, group)) if are_equal(last, &by)? => group.push(item),
+            Some((last, group)) if are_equal(machine, last, &by)? => group.push(item),
             _ => groups.push((by, vec![item])),
         }
     }
@@ -191,7 +197,8 @@ fn zip_longest(machine: &Machine<'_>, mut arguments: Arguments) -> Outcome<Value
         .collect::<Outcome<Vec<_>>>()?;
     let length = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut at = 0;
-    Ok(lazy(move |_| {
+    Ok(lazy(move |machine| {
+        machine.make_values(columns.len())?;
         at += 1;
         let row = columns
             .iter()
@@ -227,7 +234,7 @@ fn combinations(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
         let mut longer = Vec::new();
         for (from, row) in rows {
             for (at, item) in items.iter().enumerate().skip(from) {
-                machine.make(64 * (row.len() + 1))?;
+                machine.make_values(row.len() + 2)?;
                 longer.push((
                     at + 1,
                     [row.as_slice(), std::slice::from_ref(item)].concat(),
@@ -252,6 +259,7 @@ fn partial(_: &Machine<'_>, mut arguments: Arguments) -> Outcome<Value> {
     Ok(Value::function(
         "partial",
         move |machine, more: Arguments| {
+            machine.make_values(arguments.plain.len() + arguments.named.len())?;
             let mut all = arguments.clone();
             all.plain.extend(more.plain);
             for (name, value) in more.named {

@@ -136,7 +136,7 @@ fn find(machine: &Machine<'_>, regex: &Regex, name: &str, text: &str) -> Outcome
         let mut all = Vec::new();
         for captures in regex.captures_iter(text) {
             let captures = captures.map_err(|e| failed(&e))?;
-            machine.spend(1)?;
+            machine.make_values(2 + captures.len())?;
             all.push(match (name, captures.len()) {
                 ("finditer", _) => match_object(regex, &captures),
                 (_, 1) => group(&captures, 0),
@@ -318,7 +318,7 @@ fn split(machine: &Machine<'_>, regex: &Regex, text: &str, most: i128) -> Outcom
             break;
         };
         done += 1;
-        machine.spend(1)?;
+        machine.make_values(2 * captures.len())?;
         parts.push(Value::text(&text[last..whole.start()]));
         parts.extend((1..captures.len()).map(|at| group(&captures, at)));
         last = whole.end();

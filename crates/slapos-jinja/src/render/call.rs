@@ -5,47 +5,33 @@ use std::rc::Rc;
 use super::{Frame, Machine, Scope};
 use crate::arguments::Arguments;
 use crate::ast::{Argument, Expr, MacroDefinition};
-use crate::error::{ErrorKind, Outcome, fail, type_error};
+use crate::error::{Outcome, type_error};
+use crate::global;
 use crate::value::{Dict, Key, Macro, Value};
-use crate::{global, limits};
 
 pub(super) fn call(machine: &Machine<'_>, callee: &Value, arguments: Arguments) -> Outcome<Value> {
     machine.spend(1)?;
-    let depth = machine.calls.get() + 1;
-    if depth > limits::CALLS_MAX {
-        return fail(
-            ErrorKind::Limit,
-            format!("more than {} calls within each other", limits::CALLS_MAX),
-        );
-    }
-    machine.calls.set(depth);
-    let result = stacker::maybe_grow(
-        limits::STACK_RED_ZONE,
-        limits::STACK_GROWTH,
-        || match callee {
-            Value::Function(function) => (function.call)(machine, arguments),
-            Value::Type(name) => global::construct(machine, name, arguments),
-            Value::Macro(it) => machine.call_macro(it, arguments),
-            Value::Loop(state) => machine.call_loop(state, arguments),
-            Value::Object(object) => match &object.call {
-                Some(function) => (function.call)(machine, arguments),
-                None => type_error(format!("'{}' object is not callable", object.kind)),
-            },
-            other => {
-                let kind = other.clone().defined()?.type_name();
-                type_error(format!("'{kind}' object is not callable"))
-            }
+    machine.deeper(|| match callee {
+        Value::Function(function) => (function.call)(machine, arguments),
+        Value::Type(name) => global::construct(machine, name, arguments),
+        Value::Macro(it) => machine.call_macro(it, arguments),
+        Value::Loop(state) => machine.call_loop(state, arguments),
+        Value::Object(object) => match &object.call {
+            Some(function) => (function.call)(machine, arguments),
+            None => type_error(format!("'{}' object is not callable", object.kind)),
         },
-    );
-    machine.calls.set(depth - 1);
-    result
+        other => {
+            let kind = other.clone().defined()?.type_name();
+            type_error(format!("'{kind}' object is not callable"))
+        }
+    })
 }
 
 impl Machine<'_> {
     pub(super) fn macro_value(&self, frame: &Frame, definition: &Rc<MacroDefinition>) -> Value {
         Value::Macro(Rc::new(Macro {
             definition: Rc::clone(definition),
-            scope: Rc::clone(&frame.scope),
+            scope: self.hold(&frame.scope),
             template: Rc::clone(&frame.template),
         }))
     }
@@ -65,7 +51,7 @@ impl Machine<'_> {
                 }
                 Argument::SpreadNamed(values) => {
                     let values = self.evaluate(frame, values)?;
-                    let Some(pairs) = values.pairs() else {
+                    let Some(pairs) = values.pairs(self)? else {
                         return type_error("the argument after ** must be a mapping");
                     };
                     for (name, value) in pairs {

@@ -6,9 +6,8 @@ use std::rc::Rc;
 use super::{Frame, Machine, Scope};
 use crate::ast::{Block, Expr, Statement};
 use crate::error::{ErrorKind, Outcome, fail, type_error};
-use crate::limits;
 use crate::parse::parse;
-use crate::value::{Object, Value};
+use crate::value::{Nest, Object, Value};
 
 impl Machine<'_> {
     pub(super) fn other_template(
@@ -17,14 +16,7 @@ impl Machine<'_> {
         statement: &Statement,
         out: &mut String,
     ) -> Outcome<()> {
-        let depth = self.calls.get() + 1;
-        if depth > limits::CALLS_MAX {
-            return fail(ErrorKind::Limit, "templates include each other too deeply");
-        }
-        self.calls.set(depth);
-        let result = self.include_or_import(frame, statement, out);
-        self.calls.set(depth - 1);
-        result
+        self.deeper(|| self.include_or_import(frame, statement, out))
     }
 
     fn include_or_import(
@@ -94,7 +86,9 @@ impl Machine<'_> {
         let module = Value::Object(Rc::new(Object {
             kind: "TemplateModule",
             printed: Rc::from(text),
-            attributes: RefCell::new(exported.map(|(n, v)| (Rc::clone(n), v.clone())).collect()),
+            attributes: RefCell::new(Nest::new(
+                exported.map(|(n, v)| (Rc::clone(n), v.clone())).collect(),
+            )),
             ..Object::default()
         }));
         drop(names);
@@ -114,7 +108,7 @@ impl Machine<'_> {
     /// The first of the named templates that is there.
     fn first_template(&self, frame: &Frame, name: &Expr) -> Outcome<Option<(String, Rc<Block>)>> {
         let named = self.evaluate(frame, name)?;
-        let names = named.sequence().unwrap_or_else(|| vec![named.clone()]);
+        let names = named.sequence(self)?.unwrap_or_else(|| vec![named.clone()]);
         for name in names {
             let name = name.as_str("the name of a template")?.to_string();
             if let Some(block) = self.templates.borrow().get(&name) {
@@ -135,7 +129,7 @@ impl Machine<'_> {
     }
 
     fn not_found<T>(&self, frame: &Frame, name: &Expr) -> Outcome<T> {
-        let name = self.evaluate(frame, name)?.repr();
+        let name = self.evaluate(frame, name)?.repr(self)?;
         fail(
             ErrorKind::NotFound,
             format!(

@@ -7,17 +7,17 @@ use super::{Flow, Frame, Machine, Scope};
 use crate::arguments::Arguments;
 use crate::ast::ForLoop;
 use crate::error::{Outcome, type_error};
-use crate::value::{Value, are_equal};
+use crate::value::{Nest, Value, are_equal};
 
 /// The variable `loop`.
 pub(crate) struct LoopState {
-    items: Vec<Value>,
+    items: Nest<Vec<Value>>,
     index: Cell<usize>,
     depth: usize,
     /// Of a recursive loop: itself, with the names around it.
     recursion: Option<(Rc<ForLoop>, Rc<Scope>, Rc<str>)>,
     /// What `loop.changed` was last asked with.
-    last: RefCell<Option<Vec<Value>>>,
+    last: RefCell<Option<Value>>,
 }
 
 impl LoopState {
@@ -68,18 +68,19 @@ impl LoopState {
             }
             "changed" => {
                 let state = Rc::clone(self);
-                Value::function("changed", move |_, arguments| {
-                    state.changed(arguments.plain)
+                Value::function("changed", move |machine, arguments| {
+                    state.changed(machine, arguments.plain)
                 })
             }
             _ => return None,
         })
     }
 
-    fn changed(&self, now: Vec<Value>) -> Outcome<Value> {
+    fn changed(&self, machine: &Machine<'_>, now: Vec<Value>) -> Outcome<Value> {
+        let now = Value::tuple(now);
         let mut last = self.last.borrow_mut();
         if let Some(before) = last.as_ref()
-            && are_equal(&Value::tuple(before.clone()), &Value::tuple(now.clone()))?
+            && are_equal(machine, before, &now)?
         {
             return Ok(Value::Bool(false));
         }
@@ -125,11 +126,11 @@ impl Machine<'_> {
         }
         let here = (
             Rc::clone(for_loop),
-            Rc::clone(&frame.scope),
+            self.hold(&frame.scope),
             Rc::clone(&frame.template),
         );
         let state = Rc::new(LoopState {
-            items,
+            items: Nest::new(items),
             index: Cell::new(0),
             depth,
             recursion: for_loop.is_recursive.then_some(here),
