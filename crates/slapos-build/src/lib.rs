@@ -7,10 +7,12 @@
 //! Never in here: requests to the master, the supervisor, the switch of user.
 
 mod archive;
+mod egg;
 mod engine;
 mod error;
 mod evaluate;
 mod file;
+mod host;
 mod instance;
 mod jobserver;
 mod limits;

@@ -102,7 +102,7 @@ fn read_output(child: &mut Child) -> Receiver<Vec<u8>> {
     receiver
 }
 
-fn copy_chunks(mut pipe: impl Read, sender: &SyncSender<Vec<u8>>) {
+pub(crate) fn copy_chunks(mut pipe: impl Read, sender: &SyncSender<Vec<u8>>) {
     let mut chunk = [0; 16 << 10];
     while let Ok(n) = pipe.read(&mut chunk) {
         if n == 0 || sender.send(chunk[..n].to_vec()).is_err() {
@@ -141,7 +141,7 @@ fn wait(
 }
 
 /// What is still in the pipe. A process that moved to another group may hold it open: it is not waited for.
-fn drain(output: &Receiver<Vec<u8>>, log: &mut PartLog) {
+pub(crate) fn drain(output: &Receiver<Vec<u8>>, log: &mut PartLog) {
     let deadline = Instant::now() + limits::DRAIN_TIMEOUT;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -172,11 +172,11 @@ for group in $live; do kill -KILL "-$group"; done
 "#;
 
 impl Guard {
-    fn add(&self, group: Pid) {
+    pub(crate) fn add(&self, group: Pid) {
         self.tell("add", group);
     }
 
-    fn remove(&self, group: Pid) {
+    pub(crate) fn remove(&self, group: Pid) {
         self.tell("del", group);
     }
 

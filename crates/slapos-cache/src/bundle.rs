@@ -12,6 +12,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::SourceNews;
 use crate::entry::{Entry, check_key};
 use crate::hash::{Hash, HashKind};
 use crate::sink::Sink;
@@ -272,7 +273,7 @@ fn take_content(
         moved.known += 1;
         return Ok(true);
     }
-    let mut watch = |_: u64| true;
+    let mut watch = |_: SourceNews<'_>| true;
     let mut sink = Sink::new(store.temporary()?, &mut watch);
     moved.bytes += io::copy(member, &mut sink)?;
     let received = sink.finish()?;

@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 
 use super::{CacheService, Refusal, Sent, blocking};
+use crate::SourceNews;
 use crate::hash::Hash;
 use crate::limits;
 use crate::sink::Sink;
@@ -93,7 +94,7 @@ fn write(
     wanted: Option<&Hash>,
 ) -> Result<Taken, Refusal> {
     let file = service.store.temporary().map_err(Refusal::broken)?;
-    let mut watch = |_: u64| true;
+    let mut watch = |_: SourceNews<'_>| true;
     let mut sink = Sink::new(file, &mut watch);
     loop {
         match pieces.blocking_recv() {
