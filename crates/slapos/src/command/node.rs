@@ -9,11 +9,14 @@ use clap::Subcommand;
 use serde::Serialize;
 use slapos_node::{InstanceStatus, Mode, PromiseSummary, SoftwareStatus};
 
+mod prune;
+
 const EXAMPLES: &str = "\
 Examples:
   slapos node list                     The nodes that the master knows
   slapos node status                   This node, also when no master answers
   slapos node instance --dry-run       What the agent would do now
+  slapos node prune --dry-run          Shared parts that nothing needs any more
   slapos node promise slappart0        Check the promises of one partition now
 
 `slapos up` runs the agent; the steps are for when it does not run.";
@@ -42,6 +45,7 @@ enum Action {
     Instance(Step),
     /// Check promises now.
     Promise(Step),
+    Prune(prune::Args),
     /// Show how this node stands, also when no master answers.
     Status,
 }
@@ -66,6 +70,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Outcome {
         Action::Software(step) => software(context, step),
         Action::Instance(step) => instance(context, step),
         Action::Promise(step) => promise(context, step),
+        Action::Prune(args) => prune::run(context, &args),
         Action::Status => status(context),
     }
 }
