@@ -74,6 +74,10 @@ struct How {
     /// ~/.cache/slapos/sources].
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Where parts with `shared = true` are installed; builds may share it [default: shared, in the
+    /// root].
+    #[arg(long, value_name = "DIR")]
+    shared: Option<PathBuf>,
     /// Take sources from the cache only.
     #[arg(long)]
     offline: bool,
@@ -113,7 +117,7 @@ impl Order {
         SoftwareBuild {
             profile: self.file.clone().unwrap_or_default(),
             root: root.to_owned(),
-            shared: Some(root.join("shared")),
+            shared: Some(self.how.shared(root)),
             cache: self.how.cache.clone().unwrap_or_else(|| sources(root)),
             jobs: self.how.jobs.unwrap_or_else(slapos_build::default_jobs),
             overrides: self.assignments.clone(),
@@ -125,6 +129,17 @@ impl Order {
                 debian: !self.how.offline,
             },
             cancel,
+        }
+    }
+}
+
+impl How {
+    /// Absolute, since it stands in what is built.
+    fn shared(&self, root: &Path) -> PathBuf {
+        let named = self.shared.as_deref().map(std::path::absolute);
+        match named {
+            Some(Ok(shared)) => shared,
+            _ => root.join("shared"),
         }
     }
 }
