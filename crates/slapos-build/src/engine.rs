@@ -94,6 +94,11 @@ pub(crate) fn run(
         .collect();
     let mut done = Done::default();
     let stale: BTreeSet<usize> = todo.iter().copied().collect();
+    let updates = |index: &usize| {
+        let one = wanted.parts.get(&wanted.order[*index]);
+        !stale.contains(index) && one.is_some_and(|one| one.part.updates())
+    };
+    let updating: BTreeSet<usize> = (0..wanted.order.len()).filter(updates).collect();
     done.kept = (0..wanted.order.len())
         .filter(|index| !stale.contains(index))
         .map(|index| wanted.order[index].clone())
@@ -105,8 +110,9 @@ pub(crate) fn run(
             return done;
         }
     };
-    let mut run = Run::new((wanted, place), records, old, done);
-    run.install_all(&todo, progress);
+    let turns: BTreeSet<usize> = stale.union(&updating).copied().collect();
+    let mut run = Run::new((wanted, place), records, old, (done, updating));
+    run.install_all(turns.into_iter().collect(), progress);
     run.finish()
 }
 
@@ -173,7 +179,7 @@ fn remove_paths<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<(), BuildEr
 fn install_one(
     wanted: &Wanted,
     place: &Place<'_>,
-    index: usize,
+    (index, is_update): (usize, bool),
     sender: &Sender<News>,
 ) -> Result<Ready, Failed> {
     let name = &wanted.order[index];
@@ -182,18 +188,15 @@ fn install_one(
         let _ = sender.send(News::Progress(news));
     };
     let mut work = Work {
-        site: &place.site,
-        name,
-        log: PartLog::new(place.logs.join(format!("{}.log", safe_name(name)))),
-        written: Vec::new(),
-        tell: &tell,
         index: index + 1,
         total: wanted.order.len(),
+        ..work_on(place, name, &tell)
     };
     let go_on = || !place.site.cancel.is_raised();
     let token = place.site.jobserver.get().map(|server| server.take(&go_on));
     let result = match wanted.parts.get(name) {
         _ if !go_on() => Err(PartFailure::Cancelled),
+        Some(one) if is_update => one.part.update(&mut work),
         Some(one) => one.part.install(&mut work),
         None => Err(PartFailure::Failed(
             "the part was never constructed".to_owned(),
@@ -205,13 +208,27 @@ fn install_one(
             installed,
             written: work.written,
         }),
-        Err(failure) => {
-            let log = work.log.is_used().then(|| work.log.path().to_owned());
-            Err(Failed {
-                failure,
-                log,
-                tail: work.log.tail(),
-            })
-        }
+        Err(failure) => Err(failed(failure, &work)),
+    }
+}
+
+fn work_on<'w>(place: &'w Place<'_>, name: &'w str, tell: &'w dyn Fn(Progress)) -> Work<'w> {
+    Work {
+        site: &place.site,
+        name,
+        log: PartLog::new(place.logs.join(format!("{}.log", safe_name(name)))),
+        written: Vec::new(),
+        tell,
+        index: 0,
+        total: 0,
+    }
+}
+
+fn failed(failure: PartFailure, work: &Work<'_>) -> Failed {
+    let log = work.log.is_used().then(|| work.log.path().to_owned());
+    Failed {
+        failure,
+        log,
+        tail: work.log.tail(),
     }
 }

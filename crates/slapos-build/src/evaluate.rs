@@ -55,6 +55,7 @@ pub(crate) fn evaluate(
         Some(original) => original::unchanged(original, &order, &session)?,
         None => Vec::new(),
     };
+    book.freeze(&session, &order)?;
     let mut locations = BTreeMap::new();
     for part in &order {
         if let Some(location) = session.find(part, "location")? {

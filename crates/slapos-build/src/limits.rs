@@ -39,6 +39,14 @@ pub(crate) const ARCHIVE_ENTRIES_MAX: u64 = 2_000_000;
 /// Where a link of a zip archive leads; the longest path that Linux takes.
 pub(crate) const LINK_BYTES_MAX: u64 = 4096;
 
+/// How deep below the folder of releases or partitions an installation of another SlapOS is looked for.
+pub(crate) const NESTING_MAX: usize = 8;
+/// A record or script that is searched for names of shared parts; the largest record of a real release has 1 MB.
+pub(crate) const RECORD_BYTES_MAX: u64 = 32 << 20;
+
+/// Differences of two builds that are told; a hundred show what is wrong.
+pub(crate) const DIFFERENCES_MAX: usize = 100;
+
 /// A profile, template or schema.
 pub(crate) const TEXT_BYTES_MAX: u64 = 8 << 20;
 /// Files whose bytes enter a signature, such as a source that ships with the profile.
@@ -65,3 +73,22 @@ pub(crate) const MEMORY_FREE_MIN: u64 = 256 << 20;
 
 /// Parts built at once, whatever is asked.
 pub(crate) const JOBS_MAX: u32 = 64;
+
+/// Silence of a recipe of Python while it is constructed; those that look around or ask a server take seconds.
+pub(crate) const HOST_TIMEOUT: Duration = Duration::from_secs(600);
+/// Start of the recipe host: Python and its packaging library, on a busy machine.
+pub(crate) const HOST_START_TIMEOUT: Duration = Duration::from_secs(60);
+/// A host that does not read is not going to.
+pub(crate) const HOST_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// One message of a recipe: the largest options are whole templates.
+pub(crate) const HOST_LINE_BYTES_MAX: usize = 16 << 20;
+/// Everything that all recipes of a run say.
+pub(crate) const HOST_TALK_BYTES_MAX: u64 = 1 << 30;
+/// Questions of one constructor; the largest reads some hundred sections.
+pub(crate) const HOST_ASKS_MAX: u32 = 200_000;
+/// What constructors print before a part has its log; the end is kept.
+pub(crate) const HOST_OUTPUT_BYTES_MAX: usize = 256 << 10;
+/// Characters of a traceback in an error.
+pub(crate) const HOST_TRACEBACK_CHARS: usize = 3000;
+/// Finding, building and installing eggs with pip; a large one compiles for a quarter of an hour.
+pub(crate) const EGGS_TIMEOUT: Duration = Duration::from_secs(2 * 3600);

@@ -111,7 +111,14 @@ pub(super) fn sources_of_patches(
     part: &mut PartOptions<'_, '_>,
     inputs: &mut Vec<String>,
 ) -> Result<Vec<Fetchable>, RecipeError> {
-    let text = options::text_or(part, "patches", "")?;
+    sources_of(&options::text_or(part, "patches", "")?, inputs)
+}
+
+/// The same of a text.
+pub(super) fn sources_of(
+    text: &str,
+    inputs: &mut Vec<String>,
+) -> Result<Vec<Fetchable>, RecipeError> {
     let words = text.split_whitespace();
     words
         .map(|word| {

@@ -12,7 +12,9 @@ use serde_json::{Value as Json, json};
 use slapos_build::{Cancel, Origins, SoftwareBuild, SoftwareReport};
 use std::path::{Path, PathBuf};
 
+mod check;
 mod screen;
+mod shell;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +24,8 @@ Examples:
   slapos build https://example.org/software.cfg    A profile from the web
   slapos build software.cfg zlib:version=1.3.1     With an option set above all files
   slapos build software.cfg --json | tail -1       How each part stands, for programs
+  slapos build shell zlib                          Stand where the steps of a part stood
+  slapos build check software.cfg                  Build twice, tell what differs
 
 Run again it does only what is missing; a build that was killed goes on where it was.
 
@@ -39,7 +43,10 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {}
+enum Action {
+    Shell(shell::Args),
+    Check(check::Args),
+}
 
 /// What to build, and how.
 #[derive(Debug, clap::Args)]
@@ -68,15 +75,23 @@ struct How {
     /// ~/.cache/slapos/sources].
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Where parts with `shared = true` are installed; builds may share it [default: shared, in the
+    /// root].
+    #[arg(long, value_name = "DIR")]
+    shared: Option<PathBuf>,
     /// Take sources from the cache only.
     #[arg(long)]
     offline: bool,
+    /// Let the steps of packages reach the network; else they are cut off where the kernel can.
+    #[arg(long)]
+    network: bool,
 }
 
 /// Runs it; `root` is the folder to build into.
 pub(crate) fn run(args: Args, root: Option<PathBuf>, json: bool) -> Outcome {
     match args.action {
-        Some(action) => match action {},
+        Some(Action::Shell(args)) => shell::run(&args, &build_root(root)?),
+        Some(Action::Check(args)) => check::run(&args, &build_root(root)?, json),
         None => build(&args.order, root, json),
     }
 }
@@ -103,17 +118,29 @@ impl Order {
         SoftwareBuild {
             profile: self.file.clone().unwrap_or_default(),
             root: root.to_owned(),
-            shared: Some(root.join("shared")),
+            shared: Some(self.how.shared(root)),
             cache: self.how.cache.clone().unwrap_or_else(|| sources(root)),
             jobs: self.how.jobs.unwrap_or_else(slapos_build::default_jobs),
             overrides: self.assignments.clone(),
             only: self.how.part.clone(),
             path: slapos_build::default_path(),
+            network: self.how.network,
             origins: Origins {
                 url: !self.how.offline,
                 debian: !self.how.offline,
             },
             cancel,
+        }
+    }
+}
+
+impl How {
+    /// Absolute, since it stands in what is built.
+    fn shared(&self, root: &Path) -> PathBuf {
+        let named = self.shared.as_deref().map(std::path::absolute);
+        match named {
+            Some(Ok(shared)) => shared,
+            _ => root.join("shared"),
         }
     }
 }
