@@ -9,4 +9,5 @@ mod helloworld;
 mod host;
 mod instance;
 mod kill;
+mod recipes;
 mod world;
