@@ -1,10 +1,11 @@
 //! `cargo xtask bench first`: figures of the first whole slice, beside the goals set for it; `bench profile`: of the
-//! profile language, beside zc.buildout (profile.rs).
+//! profile language, beside zc.buildout (profile.rs); `bench slap`: the old wire beside the Python original (slap.rs).
 //!
 //! Every ratio is between two sides of the same run. Each measure is a file in `bench/` and an
 //! entry of [`MEASURES`]; add a new one there. A goal that is not met is told in the table and is
 //! no failure of the command; an answer that is wrong or lost is.
 
+mod build;
 mod child;
 mod durable;
 mod figure;
@@ -16,6 +17,7 @@ pub(crate) mod process;
 mod profile;
 mod service;
 mod size;
+mod slap;
 mod supervise;
 pub(crate) mod wait;
 pub(crate) mod world;
@@ -43,6 +45,10 @@ enum Suite {
     /// Run a program and tell its time and peak of memory; for the suites themselves.
     #[command(hide = true)]
     Child(child::Arguments),
+    /// The old wire: `slapos proxy` from PyPI, ours, and our master, in one run.
+    Slap(slap::Arguments),
+    /// `slapos build` beside the genuine zc.buildout with slapos.recipe.cmmi.
+    Build(build::Build),
 }
 
 #[derive(Debug, clap::Args)]
@@ -101,11 +107,16 @@ impl Bench {
 
 /// Runs a suite.
 pub(crate) fn run_suite(arguments: Arguments) -> Outcome {
-    let first = match arguments.suite {
-        Suite::First(first) => first,
-        Suite::Profile(asked) => return profile::run(asked),
-        Suite::Child(asked) => return child::run(&asked),
-    };
+    match arguments.suite {
+        Suite::First(first) => run_first(first),
+        Suite::Profile(asked) => profile::run(asked),
+        Suite::Slap(asked) => slap::run(asked),
+        Suite::Child(asked) => child::run(&asked),
+        Suite::Build(build) => build::run(build),
+    }
+}
+
+fn run_first(first: First) -> Outcome {
     let chosen = choose(&first.only, first.with_peers)?;
     let mut bench = Bench {
         program: program(first.program)?,

@@ -8,7 +8,7 @@ pub(crate) mod engine;
 mod ours;
 mod profiles;
 mod rules;
-mod slap;
+pub(crate) mod slap;
 mod values;
 
 use crate::Outcome;

@@ -14,7 +14,9 @@ mod evaluate;
 mod file;
 mod host;
 mod instance;
+mod jobserver;
 mod limits;
+mod memory;
 mod original;
 mod part_log;
 mod partition;
@@ -31,4 +33,7 @@ pub use error::{BuildError, BuildFailure, FailureKind};
 pub use instance::{InstanceInstall, InstanceOutcome, Program, install_instance};
 pub use progress::{Cancel, Progress, Step};
 pub use promise::{Check, FileState, PromiseSpec, PromiseSpecError};
-pub use software::{Origins, SoftwareBuild, SoftwareOutcome, build_software, default_path};
+pub use software::{
+    Origins, PartOutcome, PartState, SoftwareBuild, SoftwareOutcome, SoftwareReport,
+    build_software, default_jobs, default_path, report_software,
+};

@@ -18,6 +18,12 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// News of a running step.
 pub(crate) const PROGRESS_PERIOD: Duration = Duration::from_secs(1);
 
+/// A part that took this long is recorded at once, and others when there was no news for as long: recording costs
+/// two syncs, some milliseconds.
+pub(crate) const SAVE_QUIET: Duration = Duration::from_millis(20);
+/// Many quick parts are recorded together: what a kill may cost of parts that are done.
+pub(crate) const SAVE_PERIOD: Duration = Duration::from_millis(500);
+
 /// The log of one part. What is beyond is dropped and said so; the end is still kept for the error.
 pub(crate) const LOG_BYTES_MAX: u64 = 16 << 20;
 /// Lines of the log that an error shows.
@@ -29,6 +35,9 @@ pub(crate) const TAIL_LINE_CHARS: usize = 400;
 pub(crate) const ARCHIVE_BYTES_MAX: u64 = 32 << 30;
 /// Entries of one archive; the largest source trees have 500,000.
 pub(crate) const ARCHIVE_ENTRIES_MAX: u64 = 2_000_000;
+
+/// Where a link of a zip archive leads; the longest path that Linux takes.
+pub(crate) const LINK_BYTES_MAX: u64 = 4096;
 
 /// A profile, template or schema.
 pub(crate) const TEXT_BYTES_MAX: u64 = 8 << 20;
@@ -48,6 +57,11 @@ pub(crate) const PORT_MAX: u16 = 32767;
 
 /// Processes that write to disk at once when files are synced: the journal commits them together.
 pub(crate) const SYNC_THREADS: usize = 8;
+
+/// Memory for one compiler: C++ takes 300 to 600 MB, C a tenth of it.
+pub(crate) const JOB_BYTES: u64 = 400 << 20;
+/// Below this no part is started beside another: whoever runs may still grow.
+pub(crate) const MEMORY_FREE_MIN: u64 = 256 << 20;
 
 /// Parts built at once, whatever is asked.
 pub(crate) const JOBS_MAX: u32 = 64;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::jobserver::SHELL_MAKE;
 use crate::limits;
 use crate::part_log::PartLog;
 
@@ -37,12 +38,12 @@ pub(crate) enum StepFailure {
     Cancelled,
 }
 
-/// Runs `set -e; command` in /bin/sh. `go_on` is asked at every look; false kills the group.
+/// Runs `set -e; command` in /bin/sh. `go_on` is shown the log at every look; false kills the group.
 pub(crate) fn run_shell(
     step: &ShellStep<'_>,
     log: &mut PartLog,
     guard: &Guard,
-    go_on: &mut dyn FnMut() -> bool,
+    go_on: &mut dyn FnMut(&PartLog) -> bool,
 ) -> Result<(), StepFailure> {
     log.add(format!("$ {}\n", step.command.trim()).as_bytes());
     let mut child = spawn(step).map_err(StepFailure::Start)?;
@@ -68,7 +69,7 @@ fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
     let mut command = Command::new("/bin/sh");
     command
         .arg("-c")
-        .arg(format!("set -e; {}", step.command))
+        .arg(script(step.command))
         .current_dir(step.directory)
         .env_clear()
         .envs(step.environment)
@@ -81,6 +82,15 @@ fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
     // The parent reads through the slot that std has for a pipe of its own.
     child.stdout = Some(std::os::fd::OwnedFd::from(reader).into());
     Ok(child)
+}
+
+/// What the shell is given: it ends at the first failure, and what it makes can be read by all.
+fn script(command: &str) -> String {
+    let make = match command.contains("-j") {
+        true => SHELL_MAKE,
+        false => "",
+    };
+    format!("set -e; umask 022; {make}{command}")
 }
 
 /// Chunks of output, in a short queue so that a flood waits in the pipe and not in memory.
@@ -106,7 +116,7 @@ fn wait(
     timeout: Duration,
     log: &mut PartLog,
     output: &Receiver<Vec<u8>>,
-    go_on: &mut dyn FnMut() -> bool,
+    go_on: &mut dyn FnMut(&PartLog) -> bool,
 ) -> Result<ExitStatus, StepFailure> {
     let begun = Instant::now();
     loop {
@@ -121,7 +131,7 @@ fn wait(
         if let Some(status) = child.try_wait().map_err(StepFailure::Start)? {
             return Ok(status);
         }
-        if !go_on() {
+        if !go_on(log) {
             return Err(StepFailure::Cancelled);
         }
         if begun.elapsed() > timeout {

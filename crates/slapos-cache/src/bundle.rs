@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::entry::{Entry, check_key};
 use crate::hash::{Hash, HashKind};
-use crate::sink::Sink;
+use crate::sink::{Sink, SourceNews};
 use crate::{Index, Store, limits};
 
 /// Its first member.
@@ -272,7 +272,7 @@ fn take_content(
         moved.known += 1;
         return Ok(true);
     }
-    let mut watch = |_: u64| true;
+    let mut watch = |_: SourceNews<'_>| true;
     let mut sink = Sink::new(store.temporary()?, &mut watch);
     moved.bytes += io::copy(member, &mut sink)?;
     let received = sink.finish()?;

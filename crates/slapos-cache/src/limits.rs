@@ -29,6 +29,8 @@ pub(crate) const PROFILE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// `apt-get update` of one suite takes 6 to 10 s on a good line.
 pub(crate) const APT_UPDATE_TIMEOUT: Duration = Duration::from_secs(300);
+/// After this no further index is read for one source: each takes 10 to 60 s, and what was read is kept.
+pub(crate) const DEBIAN_SEARCH_TIMEOUT: Duration = Duration::from_secs(120);
 /// A question that apt answers from its own files.
 pub(crate) const APT_ASK_TIMEOUT: Duration = Duration::from_secs(30);
 /// One file through apt.

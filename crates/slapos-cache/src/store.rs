@@ -11,7 +11,7 @@ use fs_err as fs;
 use nix::fcntl::{Flock, FlockArg};
 use tempfile::NamedTempFile;
 
-use crate::hash::{Digests, Hash, HashKind};
+use crate::hash::{Hash, HashKind, SomeDigests};
 use crate::limits;
 use crate::sink::Received;
 
@@ -124,9 +124,10 @@ impl Store {
     pub fn verify(&self, keep: bool) -> io::Result<Verified> {
         let mut verified = Verified::default();
         for path in self.files(HashKind::Sha256.as_str())? {
-            let [_, _, sha256, _] = hashes_of(&path)?;
+            let found = hashes_of(&path, [HashKind::Sha256])?;
             verified.contents += 1;
-            if path.file_name().is_none_or(|name| name != sha256.hex()) {
+            let name = path.file_name().unwrap_or_default();
+            if found.iter().all(|sha256| name != sha256.hex()) {
                 if !keep {
                     remove_if_there(&path)?;
                 }
@@ -193,24 +194,29 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let found = hashes_of(&path)?;
-        let [_, _, sha256, _] = &found;
-        let is_whole = path.file_name().is_some_and(|name| name == sha256.hex());
-        if !is_whole {
+        let kinds = hashes.iter().map(Hash::kind);
+        let found = hashes_of(&path, kinds.chain([HashKind::Sha256]))?;
+        let sha256 = found.iter().find(|hash| hash.kind() == HashKind::Sha256);
+        let named = |hash: &&Hash| path.file_name().is_some_and(|name| name == hash.hex());
+        let Some(sha256) = sha256.filter(named) else {
             remove_if_there(&path)?;
             return Ok(None);
-        }
+        };
         let has_all = hashes.iter().all(|hash| found.contains(hash));
         Ok(has_all.then(|| Stored {
-            path,
             sha256: sha256.clone(),
+            path,
         }))
     }
 }
 
-pub(crate) fn hashes_of(path: &Path) -> io::Result<[Hash; 4]> {
+/// The hashes of these kinds.
+pub(crate) fn hashes_of(
+    path: &Path,
+    kinds: impl IntoIterator<Item = HashKind>,
+) -> io::Result<Vec<Hash>> {
     let mut file = fs::File::open(path)?;
-    let mut digests = Digests::default();
+    let mut digests = SomeDigests::new(kinds);
     let mut chunk = vec![0; limits::CHUNK_BYTES];
     loop {
         match file.read(&mut chunk)? {

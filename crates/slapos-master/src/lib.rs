@@ -11,6 +11,7 @@ pub mod listen;
 pub mod panel;
 pub mod pki;
 pub mod store;
+pub mod takeover;
 
 pub use store::Database;
 
@@ -61,6 +62,12 @@ pub enum MasterError {
         /// The system's words.
         cause: std::io::Error,
     },
+    /// Another process works with its folder.
+    #[error("a master runs in {0}: stop it first, two would spoil each other's work")]
+    InUse(PathBuf),
+    /// The state of a proxy.
+    #[error(transparent)]
+    Takeover(#[from] takeover::TakeoverError),
     /// Its port.
     #[error("cannot listen on {address}: {cause}")]
     Listen {
@@ -209,6 +216,21 @@ fn make_dir(dir: &Path) -> Result<(), MasterError> {
         })
 }
 
+/// Keeps every other master out of a folder until it is dropped, or the process ends.
+fn lock(dir: &Path) -> Result<std::fs::File, MasterError> {
+    let path = dir.join("lock");
+    let failed = |cause| MasterError::Dir {
+        path: path.clone(),
+        cause,
+    };
+    let file = std::fs::File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(MasterError::InUse(dir.to_owned())),
+        Err(std::fs::TryLockError::Error(cause)) => Err(failed(cause)),
+    }
+}
+
 /// Year, month and day before now: certificates begin then.
 fn today(clock: &dyn Clock) -> (i32, u8, u8) {
     let day = 86_400 * 1_000_000;
@@ -241,6 +263,8 @@ pub fn run(
     if config.proxy.is_some() && !config.listen.ip().is_loopback() {
         return Err(MasterError::NotLoopback(config.listen));
     }
+    make_dir(&config.dir)?;
+    let _lock = lock(&config.dir)?;
     let prepared = bootstrap(config, &clock, &random)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -29,6 +29,7 @@ use event::EventRow;
 use slapos_model::{Clock, RandomSource};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use tokio::sync::{broadcast, oneshot, watch};
 
@@ -146,6 +147,8 @@ pub struct Store {
     /// Raised when the event log has entries that are not in the feed.
     changed: watch::Receiver<u64>,
     feed: broadcast::Sender<Arc<EventRow>>,
+    /// Raised with each commit that changed something; none where others write too.
+    version: Option<Arc<AtomicU64>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -158,6 +161,7 @@ impl std::fmt::Debug for Store {
 struct Shared {
     changed: watch::Sender<u64>,
     feed: broadcast::Sender<Arc<EventRow>>,
+    version: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
 }
@@ -188,17 +192,29 @@ impl Store {
         let (reads, read_queue) = mpsc::sync_channel(WRITE_QUEUE_MAX);
         let (changed, changed_receiver) = watch::channel(0);
         let (feed, _) = broadcast::channel(WATCH_BUFFER);
+        // Of another start, no version is ever met again.
+        let mut start = [0; 8];
+        random.fill(&mut start);
+        let version = Arc::new(AtomicU64::new(u64::from_le_bytes(start)));
         let shared = Arc::new(Shared {
             changed,
             feed: feed.clone(),
+            version: Arc::clone(&version),
             clock,
             random,
         });
-        match database {
-            Database::Sqlite(path) => sqlite::start(path, write_queue, read_queue, shared)?,
-            Database::Postgres(url) => postgres::start(url, write_queue, read_queue, shared)?,
-        }
+        let version = match database {
+            Database::Sqlite(path) => {
+                sqlite::start(path, write_queue, read_queue, shared)?;
+                Some(version)
+            }
+            Database::Postgres(url) => {
+                postgres::start(url, write_queue, read_queue, shared)?;
+                None
+            }
+        };
         Ok(Self {
+            version,
             writes,
             reads,
             changed: changed_receiver,
@@ -249,6 +265,16 @@ impl Store {
         submit(&self.writes, body)?
             .blocking_recv()
             .unwrap_or_else(|_| Err(E::from(StoreError::Closed)))
+    }
+
+    /// Differs from what it was before whenever something acknowledged since has changed: what a
+    /// reader is given after this was asked for is at least as new. None on PostgreSQL, where
+    /// another master may have changed something.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        self.version
+            .as_ref()
+            .map(|version| version.load(Ordering::SeqCst))
     }
 
     /// Changes when the log has entries that are not in the feed: on PostgreSQL, where several

@@ -66,6 +66,7 @@ enum Command {
     Remove(command::supply::RemoveArgs),
     Node(command::node::Args),
     Master(command::master::Args),
+    Build(command::build::Args),
     Profile(command::profile::Args),
     Proxy(command::proxy::Args),
     Completion(command::completion::Args),
@@ -93,6 +94,7 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.command {
         // These need no folder: a job runs with hardly any environment, as a user without a home.
         Command::Completion(args) => command::completion::run(&args),
+        Command::Build(args) => command::build::run(args, cli.shared.root, cli.shared.json),
         Command::Profile(args) => command::profile::run(args, cli.shared.json),
         Command::Proxy(args) => command::proxy::run(args),
         Command::Internal(args) if args.is_without_folder() => command::internal::run_bare(&args),
@@ -113,6 +115,9 @@ fn dispatch_in(context: &Context, command: Command) -> Outcome {
         Command::Remove(args) => command::supply::run_remove(context, args),
         Command::Node(args) => command::node::run(context, args),
         Command::Master(args) => command::master::run(context, args),
+        Command::Build(args) => {
+            command::build::run(args, Some(context.folder.root().to_owned()), context.json)
+        }
         Command::Profile(args) => command::profile::run(args, context.json),
         Command::Proxy(args) => command::proxy::run(args),
         Command::Completion(args) => command::completion::run(&args),

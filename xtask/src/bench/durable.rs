@@ -12,6 +12,7 @@ use serde_json::Value;
 use slapos_api::wire::node::{NodeFormat, NodeRegister, PartitionOffer};
 use slapos_api::{Client, Credential};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Connections, and new requests of a round.
@@ -112,7 +113,7 @@ fn one_round(
     let bare = limit::group_commit(world.root(), case.connections, BARE)?;
     measured.bare.push(bare);
     let name = format!("node-{}-{round}", case.connections);
-    let node = FakeNode::join(world, &name, case.requests)?;
+    let node = FakeNode::join(&world.client, world.address, &name, case.requests)?;
     let requests: Vec<Vec<u8>> = (0..case.requests)
         .map(|index| ask(world, &name, index))
         .collect();
@@ -193,20 +194,25 @@ fn check_answer(answer: &Answer) -> Result<String, String> {
 }
 
 /// A node that nobody runs.
-struct FakeNode {
+pub(super) struct FakeNode {
     client: Client,
 }
 
 impl FakeNode {
-    fn join(world: &World, name: &str, partitions: usize) -> Result<Self, String> {
+    /// Registers it as the owner and lets it offer so many partitions.
+    pub(super) fn join(
+        owner: &Client,
+        address: SocketAddr,
+        name: &str,
+        partitions: usize,
+    ) -> Result<Self, String> {
         let key = rcgen::KeyPair::generate().map_err(|error| error.to_string())?;
         let csr_pem = rcgen::CertificateParams::default()
             .serialize_request(&key)
             .and_then(|request| request.pem())
             .map_err(|error| error.to_string())?;
         let failed = |error: slapos_api::ClientError| format!("{name} cannot join: {error}");
-        let joined = world
-            .client
+        let joined = owner
             .register_node(&NodeRegister {
                 name: name.to_owned(),
                 project: None,
@@ -217,7 +223,7 @@ impl FakeNode {
             certificate_pem: joined.certificate_pem,
             key_pem: key.serialize_pem(),
         };
-        let url = format!("https://{}", world.address);
+        let url = format!("https://{address}");
         let client = Client::new(&url, credential, Some(&joined.ca_pem)).map_err(failed)?;
         let offer = NodeFormat {
             version: "bench".to_owned(),
@@ -234,7 +240,7 @@ impl FakeNode {
     }
 
     /// What was acknowledged is what the node is told to run.
-    fn check_told(&self, acknowledged: &BTreeSet<String>) -> Result<(), String> {
+    pub(super) fn check_told(&self, acknowledged: &BTreeSet<String>) -> Result<(), String> {
         let desired = self
             .client
             .read_desired()

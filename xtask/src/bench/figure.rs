@@ -49,7 +49,7 @@ pub(crate) enum Goal {
         value: Spread,
         /// How many times better the figure is.
         ratio: f64,
-        /// How many times better it should be, where that is a goal.
+        /// At least so many times, where that is a goal.
         at_least: Option<f64>,
     },
 }
@@ -152,6 +152,50 @@ impl Figure {
         )
     }
 
+    /// The head of a table of figures beside another program's.
+    pub(crate) fn row_head() -> String {
+        let (ours, theirs) = ("ours", "theirs");
+        format!(
+            "{:<31} {ours:<28} {theirs:<28} {:<9} {:<11} {:<8} load",
+            "figure", "ratio", "goal", "met"
+        )
+    }
+
+    /// One line of it.
+    pub(crate) fn row(&self) -> String {
+        let (mut theirs, mut ratio, mut goal) = (String::new(), String::new(), String::new());
+        match &self.goal {
+            Goal::None => {}
+            Goal::AtMost(most) => goal = format!("≤ {most} {}", self.unit),
+            Goal::Limit {
+                value,
+                ratio: times,
+                at_most,
+                ..
+            } => {
+                (theirs, ratio) = (value.to_string(), format!("1/{}", short(*times)));
+                goal = format!("≤ {at_most} ×");
+            }
+            Goal::Peer {
+                value,
+                ratio: times,
+                at_least,
+                ..
+            } => {
+                (theirs, ratio) = (value.to_string(), format!("{} ×", short(*times)));
+                goal = at_least.map_or_else(String::new, |least| format!("≥ {least} ×"));
+            }
+        }
+        let met = match self.is_met() {
+            Some(true) => "met",
+            Some(false) => "NOT MET",
+            None => "-",
+        };
+        let (ours, load) = (format!("{} {}", self.value, self.unit), self.load);
+        let (id, what) = (self.id, &self.what);
+        format!("{id:<31} {ours:<28} {theirs:<28} {ratio:<9} {goal:<11} {met:<8} {load:.1}  {what}")
+    }
+
     fn goal_text(&self) -> String {
         match &self.goal {
             Goal::None => String::new(),
@@ -173,9 +217,9 @@ impl Figure {
                 ratio,
                 at_least,
             } => {
-                let goal = at_least.map_or(String::new(), |least| format!(" (≥ {least} ×)"));
-                let value = short(value.median);
-                format!("{ratio:.1} × ahead of {what} {value}{goal}")
+                let least = at_least.map(|least| format!(" (≥ {least} ×)"));
+                let (value, least) = (short(value.median), least.unwrap_or_default());
+                format!("{ratio:.1} × ahead of {what} {value}{least}")
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A closed-loop load generator: a fixed list of requests over some keep-alive connections.
 //!
-//! Each connection sends its next request when it has the whole answer to the last. One thread
+//! Each connection sends its next request when it has the whole answer to the last; a server that
+//! closes after each answer is dialled again. One thread
 //! for all connections, so that the generator leaves the machine to the server; its share of a
 //! core is told. Every answer is kept for the caller to check. Loopback only.
 
@@ -86,10 +87,51 @@ pub(crate) fn play(
     })
 }
 
+/// One call over a connection of its own: what is too long for [`play`], which never waits to send.
+pub(crate) fn call(address: SocketAddr, request: &[u8]) -> Result<Answer, String> {
+    let failed = |error: std::io::Error| format!("cannot call {address}: {error}");
+    let mut line = Line::open(address)?;
+    line.stream.set_nonblocking(false).map_err(failed)?;
+    let limit = std::time::Duration::from_secs(120);
+    line.stream.set_read_timeout(Some(limit)).map_err(failed)?;
+    let sent_at = Instant::now();
+    line.stream.write_all(request).map_err(failed)?;
+    loop {
+        line.read_some()?;
+        if let Some((status, body)) = line.cut_answer()? {
+            return Ok(Answer {
+                status,
+                body,
+                milliseconds: sent_at.elapsed().as_secs_f64() * 1000.0,
+            });
+        }
+    }
+}
+
+/// The `ETag` of the answer to a request.
+pub(crate) fn tag(address: SocketAddr, request: &[u8]) -> Result<String, String> {
+    let mut line = Line::open(address)?;
+    let failed = |error: std::io::Error| format!("cannot call {address}: {error}");
+    line.stream.set_nonblocking(false).map_err(failed)?;
+    line.stream.write_all(request).map_err(failed)?;
+    while find(&line.buffer, b"\r\n\r\n").is_none() {
+        line.read_some()?;
+    }
+    let text = String::from_utf8_lossy(&line.buffer).into_owned();
+    let tag = text.lines().find_map(|line| line.strip_prefix("etag: "));
+    tag.map(str::to_owned)
+        .ok_or_else(|| "the answer has no tag".to_owned())
+}
+
 /// Waits until some connections have something to read, and says which.
 fn ready(lines: &[Line]) -> Result<Vec<usize>, String> {
-    let mut polled: Vec<PollFd<'_>> = lines
+    // A connection that has nothing more to ask may have been closed meanwhile.
+    let busy: Vec<usize> = (0..lines.len())
+        .filter(|index| lines[*index].asked.is_some())
+        .collect();
+    let mut polled: Vec<PollFd<'_>> = busy
         .iter()
+        .map(|index| &lines[*index])
         .map(|line| PollFd::new(line.stream.as_fd(), PollFlags::POLLIN))
         .collect();
     match poll(&mut polled, PollTimeout::from(ANSWER_MS)) {
@@ -97,9 +139,11 @@ fn ready(lines: &[Line]) -> Result<Vec<usize>, String> {
         Ok(_) | Err(nix::errno::Errno::EINTR) => {}
         Err(error) => return Err(format!("cannot wait for answers: {error}")),
     }
-    let with_news = |fd: &PollFd<'_>| fd.any().unwrap_or_default();
-    Ok((0..polled.len())
-        .filter(|index| with_news(&polled[*index]))
+    let with_news = polled.iter().map(|fd| fd.any().unwrap_or_default());
+    let with_news = busy.iter().zip(with_news);
+    Ok(with_news
+        .filter(|(_, is_new)| *is_new)
+        .map(|(index, _)| *index)
         .collect())
 }
 
@@ -117,6 +161,9 @@ impl Play<'_> {
         let Some(request) = self.requests.get(self.next) else {
             return Ok(());
         };
+        if line.is_closing {
+            *line = Line::open(line.address)?;
+        }
         line.asked = Some((self.next, Instant::now()));
         self.next += 1;
         // A request is far smaller than a socket's buffer, which is empty here.
@@ -145,7 +192,10 @@ impl Play<'_> {
 }
 
 struct Line {
+    address: SocketAddr,
     stream: TcpStream,
+    /// The server said that it closes after this answer.
+    is_closing: bool,
     buffer: Vec<u8>,
     asked: Option<(usize, Instant)>,
 }
@@ -161,14 +211,16 @@ impl Line {
         let stream =
             open().map_err(|error: std::io::Error| format!("cannot reach {address}: {error}"))?;
         Ok(Self {
+            address,
             stream,
+            is_closing: false,
             buffer: Vec::new(),
             asked: None,
         })
     }
 
     fn read_some(&mut self) -> Result<(), String> {
-        let mut chunk = [0; 16 << 10];
+        let mut chunk = [0; 64 << 10];
         match self.stream.read(&mut chunk) {
             Ok(0) => Err("the master closed a connection without an answer".to_owned()),
             Ok(n) => {
@@ -190,10 +242,14 @@ impl Line {
         let length = head
             .lines()
             .find_map(|line| line.strip_prefix("content-length:"))
-            .and_then(|value| value.trim().parse::<usize>().ok());
+            .and_then(|value| value.trim().parse::<usize>().ok())
+            .or((status == Some(304)).then_some(0));
         let (Some(status), Some(length)) = (status, length) else {
             return Err(format!("an answer without status or length: {head}"));
         };
+        self.is_closing = head
+            .lines()
+            .any(|line| line.starts_with("connection:") && line.ends_with("close"));
         let end = head_end + 4 + length;
         if self.buffer.len() < end {
             return Ok(None);

@@ -6,7 +6,7 @@
 
 mod life;
 mod marshal;
-mod python;
+pub(crate) mod python;
 
 use crate::Outcome;
 use crate::command::{run as run_program, say, top};

@@ -204,7 +204,7 @@ fn shell(
         environment,
         timeout: limits::EGGS_TIMEOUT,
     };
-    run_shell(&step, log, &host.guard, &mut || true).map_err(|failure| {
+    run_shell(&step, log, &host.guard, &mut |_| true).map_err(|failure| {
         let why = match failure {
             StepFailure::Start(error) => format!("it could not be started: {error}"),
             StepFailure::TimedOut(limit) => format!("it was killed after {} s", limit.as_secs()),

@@ -311,7 +311,7 @@ impl Cmmi {
             ("TZ", "UTC".to_owned()),
             // 1980-01-01, the earliest that every archive format can hold: builds carry no date.
             ("SOURCE_DATE_EPOCH", "315532800".to_owned()),
-            ("MAKEFLAGS", format!("-j{}", work.site.jobs)),
+            ("MAKEFLAGS", work.site.make_flags()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
@@ -356,7 +356,7 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
             fs::create_dir_all(&target)?;
             copy_tree(&source, &target)?;
         } else {
-            fs::copy(source, target)?;
+            file::copy_with_time(&source, &target)?;
         }
     }
     Ok(())

@@ -306,7 +306,7 @@ fn move_tree(from: &Path, to: &Path) -> std::io::Result<()> {
         return fs::os::unix::fs::symlink(fs::read_link(from)?, to);
     }
     if !metadata.is_dir() {
-        return fs::copy(from, to).map(|_| ());
+        return file::copy_with_time(from, to);
     }
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

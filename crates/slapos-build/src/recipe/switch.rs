@@ -14,6 +14,7 @@ use crate::BuildError;
 use crate::engine::{self, Place, Saving};
 use crate::evaluate::evaluate;
 use crate::instance::{InstanceInstall, overrides};
+use crate::jobserver::JobserverWhenNeeded;
 use crate::record::Records;
 use crate::work::{PartFailure, Site, Work, failing, safe_name};
 
@@ -139,6 +140,7 @@ impl Part for Switch {
         let place = Place {
             site: Site {
                 jobs: 1,
+                jobserver: JobserverWhenNeeded::default(),
                 ..*work.site
             },
             records: path,
@@ -146,7 +148,9 @@ impl Part for Switch {
             saving: Saving::Once,
         };
         let tell = work.tell;
-        engine::run(&wanted, &place, records.clone(), &mut |news| tell(news)).map_err(inner)?;
+        engine::run(&wanted, &place, records.clone(), &mut |news| tell(news))
+            .whole()
+            .map_err(inner)?;
         let parts = wanted
             .order
             .iter()

@@ -8,6 +8,7 @@ mod engine;
 mod helloworld;
 mod host;
 mod instance;
+mod jobs;
 mod kill;
 mod recipes;
 mod world;

@@ -28,6 +28,7 @@ impl World {
             cache: at("cache"),
             jobs: 2,
             overrides: Vec::new(),
+            only: Vec::new(),
             path: default_path(),
             origins: Origins {
                 url: true,

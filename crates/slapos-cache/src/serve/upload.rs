@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::{CacheService, Refusal, Sent, blocking};
 use crate::hash::Hash;
 use crate::limits;
-use crate::sink::Sink;
+use crate::sink::{Sink, SourceNews};
 
 /// What is stored now.
 pub(super) struct Taken {
@@ -93,7 +93,7 @@ fn write(
     wanted: Option<&Hash>,
 ) -> Result<Taken, Refusal> {
     let file = service.store.temporary().map_err(Refusal::broken)?;
-    let mut watch = |_: u64| true;
+    let mut watch = |_: SourceNews<'_>| true;
     let mut sink = Sink::new(file, &mut watch);
     loop {
         match pieces.blocking_recv() {

@@ -270,6 +270,18 @@ pub fn claim_partition(
     )
 }
 
+/// Puts an instance into a partition that is known to be free.
+///
+/// # Errors
+/// The database's.
+pub fn set_occupant(tx: &mut Tx<'_>, id: &str, instance_id: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE partition SET instance_id = $1 WHERE id = $2 AND instance_id IS NULL",
+        params![instance_id, id],
+    )
+    .map(drop)
+}
+
 /// Frees the partition that an instance was in.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -155,7 +156,11 @@ impl Writer {
     fn commit(&mut self, mut batch: Vec<Box<dyn Job>>) {
         let mut published = Published::default();
         let seq_before = self.next_seq;
+        let changes_before = self.connection.total_changes();
         let outcome = self.perform(&mut batch, &mut published);
+        if self.connection.total_changes() != changes_before {
+            self.shared.version.fetch_add(1, Ordering::SeqCst);
+        }
         if let Err(error) = &outcome {
             tracing::error!(%error, "commit failed");
             self.next_seq = seq_before;

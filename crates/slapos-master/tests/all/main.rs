@@ -6,4 +6,5 @@ mod rights;
 mod server;
 mod slap;
 mod suite;
+mod takeover;
 mod world;

@@ -124,6 +124,7 @@ mod tests {
                 cache: "/nowhere".into(),
                 jobs: 1,
                 overrides: Vec::new(),
+                only: Vec::new(),
                 path: String::new(),
                 origins: slapos_build::Origins::default(),
                 cancel: slapos_build::Cancel::default(),

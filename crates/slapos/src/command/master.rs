@@ -1,4 +1,7 @@
-//! `slapos master run`: the master alone, for a machine that runs no services.
+//! `slapos master run`: the master alone, for a machine that runs no services; `slapos master
+//! import`: what a Python `slapos proxy` knew, taken over.
+
+mod import;
 
 use crate::cli::Context;
 use crate::engine::{self, ChildArgs};
@@ -10,9 +13,10 @@ const EXAMPLES: &str = "\
 Examples:
   slapos master run
   slapos master run --listen 0.0.0.0:4321
+  slapos master import --from-proxy proxy.db --dry-run
   SLAPOS_DATABASE=postgres://… slapos master run";
 
-/// Run the master alone. `slapos up` runs it together with the node agent.
+/// Run the master alone, or take over a proxy. `slapos up` runs it together with the node agent.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -24,6 +28,8 @@ pub(crate) struct Args {
 enum Action {
     /// Run the master until SIGTERM.
     Run(RunArgs),
+    /// Take over the state of a Python `slapos proxy`.
+    Import(import::ImportArgs),
 }
 
 /// How the master runs.
@@ -44,5 +50,6 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(context: &Context, args: Args) -> Outcome {
     match args.action {
         Action::Run(args) => engine::run_master(&context.folder, &args),
+        Action::Import(args) => import::run(context, args),
     }
 }

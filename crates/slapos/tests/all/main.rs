@@ -9,6 +9,7 @@
 
 mod program;
 
+mod build;
 mod cli;
 mod life;
 mod profile;

@@ -14,13 +14,13 @@ const PACKAGES: &[&str] = &[
 ];
 
 /// A virtual environment with the package.
-pub(super) struct Python {
+pub(crate) struct Python {
     bin: PathBuf,
 }
 
 impl Python {
     /// Makes it, or finds it made.
-    pub(super) fn ensure() -> Result<Self, String> {
+    pub(crate) fn ensure() -> Result<Self, String> {
         let folder = venv::ensure("slapos.core", &find_interpreter()?, PACKAGES)?;
         Ok(Self {
             bin: folder.join("bin"),
@@ -28,14 +28,14 @@ impl Python {
     }
 
     /// A program of the environment.
-    pub(super) fn command(&self, name: &str) -> Command {
+    pub(crate) fn command(&self, name: &str) -> Command {
         let mut command = Command::new(self.bin.join(name));
         command.env("PYTHONWARNINGS", "ignore");
         command
     }
 
     /// The genuine `slapos`, as nobody in particular: the node refuses to build as root.
-    pub(super) fn unprivileged(&self, name: &str) -> Command {
+    pub(crate) fn unprivileged(&self, name: &str) -> Command {
         let program = self.bin.join(name);
         let mut command = if nix::unistd::geteuid().is_root() {
             let mut command = Command::new("unshare");

@@ -11,22 +11,44 @@ use crate::app::{AppError, Caller, Proof, node as rules, report, supply as suppl
 use crate::store::node::{self, NodeRow};
 use crate::store::{Tx, instance, supply, tree as trees};
 use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
 use slapos_api::slap::Value;
 use slapos_api::wire::node::{NodeReport, SoftwareReport};
 use slapos_api::wire::supply::SupplySet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// `GET getFullComputerInformation`.
-pub(super) async fn read(State(face): State<Face>, proof: Proof, form: Form) -> Reply {
+/// `GET getFullComputerInformation`. Who sends the tag of its last answer is told when nothing has
+/// changed since; old clients never do.
+pub(super) async fn read(
+    State(face): State<Face>,
+    proof: Proof,
+    headers: HeaderMap,
+    form: Form,
+) -> Reply {
     let computer = form.require("computer_id")?.to_owned();
     let dialect = Arc::clone(&face.dialect);
+    // Asked before anything is read, so that the answer is never older than its tag.
+    let tag = face.context.store.version().map(|at| format!("\"{at:x}\""));
+    let known = headers.get(header::IF_NONE_MATCH);
+    let is_known = tag.is_some() && known.and_then(|text| text.to_str().ok()) == tag.as_deref();
     let reading = face.context.store.read(move |tx| {
         let (caller, row) = dialect.on_node(tx, &proof, &computer)?;
-        write_computer(tx, &dialect, (&caller, &row))
+        match is_known {
+            true => Ok(None),
+            false => write_computer(tx, &dialect, (&caller, &row)).map(Some),
+        }
     });
-    let document: Result<Value, AppError> = reading.await;
-    marshal(&document?)
+    let document: Result<Option<Value>, AppError> = reading.await;
+    let mut response = match document? {
+        Some(document) => marshal(&document)?,
+        None => StatusCode::NOT_MODIFIED.into_response(),
+    };
+    if let Some(Ok(tag)) = tag.map(HeaderValue::try_from) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
 }
 
 /// The node as the caller may see it: of a neighbour an instance learns that its partition is

@@ -42,6 +42,20 @@ pub(in crate::http) struct Asked {
     pub(in crate::http) seat: Option<(Seat, bool)>,
 }
 
+impl Asked {
+    /// What tells it from others that the same caller asks for.
+    fn key(&self) -> String {
+        let seat = self.seat.as_ref().map(|(seat, _)| seat);
+        let seat = seat.map(|seat| format!("{}/{}", seat.computer, seat.partition));
+        format!(
+            "{}\n{}\n{}",
+            self.title,
+            self.shared,
+            seat.unwrap_or_default()
+        )
+    }
+}
+
 /// What became of it.
 pub(in crate::http) enum Outcome {
     /// It is there.
@@ -111,21 +125,17 @@ pub(in crate::http) async fn ask(
     asked: Asked,
 ) -> Result<Outcome, Refusal> {
     let (asked, proof) = (Arc::new(asked), Arc::new(proof));
-    let (same, same_proof) = (Arc::clone(&asked), Arc::clone(&proof));
-    let dialect = Arc::clone(&face.dialect);
-    let unchanged = face.context.store.read(move |tx| {
-        let (caller, request) = prepare(tx, &dialect, &same_proof, &same)?;
-        let row = rules::find_unchanged_row(tx, &caller, &request)?;
-        let row = row.filter(|row| has_place(row) && row.url == request.software);
-        row.map(|row| Shown::load_whole(tx, row).map_err(Refusal::from))
-            .transpose()
-    });
-    if let Some(shown) = unchanged.await? {
+    let key = asked.key();
+    // What was never asked for needs no reader to say so.
+    if face.context.asked.contains(&proof, &key)
+        && let Some(shown) = find_unchanged(face, &proof, &asked).await?
+    {
         return Ok(Outcome::Placed(Box::new(shown)));
     }
     let (dialect, schemas) = (Arc::clone(&face.dialect), Arc::clone(&face.context.schemas));
+    let asking = Arc::clone(&proof);
     let writing = face.context.store.write(move |tx| {
-        let (caller, request) = prepare(tx, &dialect, &proof, &asked)?;
+        let (caller, request) = prepare(tx, &dialect, &asking, &asked)?;
         write(
             tx,
             &dialect,
@@ -133,7 +143,27 @@ pub(in crate::http) async fn ask(
             (&caller, &request, dialect.resolve()),
         )
     });
-    writing.await
+    let outcome = writing.await?;
+    face.context.asked.insert(&proof, &key);
+    Ok(outcome)
+}
+
+/// What stands as it is asked for, by a reader.
+async fn find_unchanged(
+    face: &Face,
+    proof: &Arc<Proof>,
+    asked: &Arc<Asked>,
+) -> Result<Option<Shown>, Refusal> {
+    let (asked, proof) = (Arc::clone(asked), Arc::clone(proof));
+    let dialect = Arc::clone(&face.dialect);
+    let unchanged = face.context.store.read(move |tx| {
+        let (caller, request) = prepare(tx, &dialect, &proof, &asked)?;
+        let row = rules::find_unchanged_row(tx, &caller, &request)?;
+        let row = row.filter(|row| has_place(row) && row.url == request.software);
+        row.map(|row| Shown::load_whole(tx, row).map_err(Refusal::from))
+            .transpose()
+    });
+    unchanged.await
 }
 
 fn write(
