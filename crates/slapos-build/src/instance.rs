@@ -160,7 +160,7 @@ fn evaluate_instance(
 }
 
 /// The sections that the original's agent adds to a template.
-fn overrides(install: &InstanceInstall) -> Vec<Override> {
+pub(crate) fn overrides(install: &InstanceInstall) -> Vec<Override> {
     let directory = install.partition_dir.to_string_lossy().into_owned();
     let ip = |list: &[String]| list.iter().min().cloned().unwrap_or_default();
     let mut overrides = vec![

@@ -17,8 +17,11 @@ use crate::record::Records;
 use crate::signature::Signature;
 use crate::work::{PartFailure, Work};
 
+mod certificate;
 mod cmmi;
+mod collective;
 mod command;
+mod cron;
 mod download;
 mod egg;
 mod files;
@@ -26,14 +29,19 @@ mod free_port;
 mod git;
 mod jinja;
 mod links;
+mod logrotate;
 mod mkdirectory;
 pub(crate) mod options;
 mod password;
 mod promise;
 mod publish;
+mod random;
 mod shared;
 mod slapconfiguration;
+mod switch;
 mod template;
+mod texts;
+mod urlparse;
 mod userinfo;
 #[cfg(test)]
 pub(crate) mod vectors;
@@ -148,6 +156,7 @@ fn constructor(recipe: &str) -> Option<Constructor> {
         _ if recipe == "slapos.recipe.template" => template::construct,
         _ if recipe == "slapos.recipe.template:jinja2" => jinja::construct,
         _ if recipe == "plone.recipe.command" => command::construct,
+        _ if recipe == "collective.recipe.template" => collective::construct,
         _ if recipe == "zc.recipe.egg" => egg::construct,
         _ if recipe == "zc.recipe.egg:scripts" => egg::construct,
         // The name that the recipe had first.
@@ -155,6 +164,7 @@ fn constructor(recipe: &str) -> Option<Constructor> {
         _ if recipe == "zc.recipe.egg:eggs" => egg::construct_eggs,
         _ if recipe == "zc.recipe.egg:custom" => egg::construct_custom,
         _ if recipe == "zc.recipe.egg:develop" => egg::construct_develop,
+        // What is not in this table is a recipe of its egg.
         entry if recipe.starts_with("slapos.cookbook:") => return cookbook(entry),
         _ => return None,
     })
@@ -169,6 +179,20 @@ fn cookbook(entry: &str) -> Option<Constructor> {
         "generate.password" => password::construct,
         "free_port" => free_port::construct,
         "mkdirectory" => mkdirectory::construct,
+        "switch-softwaretype" => switch::construct,
+        "switch-softwaretype.noop" => switch::construct_noop,
+        "cron" => cron::construct,
+        "cron.d" => cron::construct_entry,
+        "logrotate" => logrotate::construct,
+        "logrotate.d" => logrotate::construct_entry,
+        "certificate_authority" => certificate::construct,
+        "certificate_authority.request" => certificate::construct_request,
+        "random.integer" => random::construct_integer,
+        "random.time" => random::construct_time,
+        "generate.mac" => random::construct_mac,
+        "urlparse" => urlparse::construct,
+        "check_page_content" => promise::construct_page,
+        "check_parameter" => promise::construct_parameter,
         "symbolic.link" => links::construct,
         "static.files" => files::construct,
         "userinfo" => userinfo::construct,

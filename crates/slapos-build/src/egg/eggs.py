@@ -359,8 +359,13 @@ def build(request, store, pins, custom):
         bare.extras = set()
         command = PIP + ["download", "--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar", "off",
                          "--no-deps", "--no-binary", name, "--dest", downloads, "--constraint", constraints]
-        if subprocess.call(command + where(request) + [str(bare)], stdin=subprocess.DEVNULL):
-            sys.exit("pip could not download the source of %s" % bare)
+        # What most sources need to tell their name is at hand; others get a place of their own from pip.
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(setup_paths(request, store, pins, custom)))
+        command += where(request) + [str(bare)]
+        if subprocess.call(command + ["--no-build-isolation"], stdin=subprocess.DEVNULL, env=environment,
+                           stderr=subprocess.DEVNULL):
+            if subprocess.call(command, stdin=subprocess.DEVNULL):
+                sys.exit("pip could not download the source of %s" % bare)
         archive = os.path.join(downloads, os.listdir(downloads)[0])
         shutil.unpack_archive(archive, sources)
         root = os.path.join(sources, os.listdir(sources)[0])
@@ -371,11 +376,12 @@ def build(request, store, pins, custom):
                 if subprocess.call([custom["patch_binary"] or "patch"] + options, stdin=text, cwd=root):
                     sys.exit("the patch %s does not apply to %s" % (patch, os.path.basename(root)))
         configure(root, custom)
-        target, environment = os.path.join(temporary, "target"), dict(os.environ)
+        target = os.path.join(temporary, "target")
         command = pip_install(request, target) + ["--no-deps", "--constraint", constraints]
-        if custom["setup_eggs"]:
-            environment["PYTHONPATH"] = os.pathsep.join(setup_paths(request, store, pins, custom))
+        if custom["setup_eggs"] or not os.path.exists(os.path.join(root, "pyproject.toml")):
             command.append("--no-build-isolation")
+        else:
+            environment.pop("PYTHONPATH")
         if subprocess.call(command + [root], stdin=subprocess.DEVNULL, env=environment):
             sys.exit("building %s failed" % os.path.basename(root))
         found = list(importlib.metadata.distributions(path=[target]))

@@ -85,7 +85,11 @@ impl Asked<'_, '_, '_> {
                 self.part.remove(option)?;
                 Ok(Json::Null)
             }
-            "substitute" => Ok(self.part.substitute(text("text"))?.into()),
+            // The original's `_sub` leaves `$$` as it is.
+            "substitute" => {
+                let text = text("text").replace("$$", "$$$$");
+                Ok(self.part.substitute(&text)?.into())
+            }
             "signature" => {
                 let mut signature = self.construction.signature.clone();
                 signature.add_all(self.versions.clone());

@@ -20,6 +20,8 @@ use crate::limits;
 pub(super) struct Channel {
     stream: UnixStream,
     buffer: Vec<u8>,
+    /// So much of the buffer holds no end of a line.
+    looked_at: usize,
     received: u64,
 }
 
@@ -38,6 +40,7 @@ impl Channel {
         Channel {
             stream,
             buffer: Vec::new(),
+            looked_at: 0,
             received: 0,
         }
     }
@@ -76,12 +79,15 @@ impl Channel {
     pub(super) fn receive(&mut self, patience: Duration) -> Result<Option<Value>, Lost> {
         let deadline = Instant::now() + patience;
         loop {
-            if let Some(at) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=at).collect();
+            let fresh = &self.buffer[self.looked_at..];
+            if let Some(at) = fresh.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=self.looked_at + at).collect();
+                self.looked_at = 0;
                 return serde_json::from_slice(&line)
                     .map(Some)
                     .map_err(|_| Lost::Garbage);
             }
+            self.looked_at = self.buffer.len();
             if self.buffer.len() > limits::HOST_LINE_BYTES_MAX
                 || self.received > limits::HOST_TALK_BYTES_MAX
             {

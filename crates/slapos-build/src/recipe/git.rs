@@ -140,6 +140,9 @@ impl Clone {
     fn environment(&self) -> BTreeMap<String, String> {
         let mut environment = environment(&self.path);
         environment.retain(|name, _| !name.starts_with("PIP_"));
+        if let Ok(trust) = std::env::var("GIT_SSL_CAINFO") {
+            environment.insert("GIT_SSL_CAINFO".to_owned(), trust);
+        }
         // Nobody is there to type a password, and a site that sends nothing is given up.
         for (name, value) in [
             ("GIT_TERMINAL_PROMPT", "0"),

@@ -3,6 +3,7 @@
 //! The modules of the original that look at what every service has are built in; the file that is written is a
 //! [`PromiseSpec`]. The partition's folder gives its place, whatever folder the original's option `output` names.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use slapos_buildout::{PartOptions, RecipeError};
@@ -45,6 +46,49 @@ pub(super) fn construct_url(
         url: options::needed(part, "url")?,
         status: 200,
         text: None,
+    };
+    finish(construction, part, check, "path")
+}
+
+pub(super) fn construct_page(
+    construction: &Construction<'_>,
+    part: &mut PartOptions<'_, '_>,
+) -> Result<Box<dyn Part>, RecipeError> {
+    let url = options::needed(part, "url")?;
+    let text = options::text_or(part, "match", &url)?;
+    let check = Check::Url {
+        url,
+        status: 200,
+        text: Some(text),
+    };
+    finish(construction, part, check, "path")
+}
+
+/// What is compared is known now; that it is wrong is the promise's to tell.
+pub(super) fn construct_parameter(
+    construction: &Construction<'_>,
+    part: &mut PartOptions<'_, '_>,
+) -> Result<Box<dyn Part>, RecipeError> {
+    let value = options::text_or(part, "value", "")?;
+    let address = value.trim_matches(['[', ']']).parse::<IpAddr>();
+    let is_expected = match options::text(part, "expected-type")?.as_deref() {
+        Some("ipv4") => address.is_ok_and(|address| address.is_ipv4()),
+        Some("ipv6") => address.is_ok_and(|address| address.is_ipv6()),
+        Some(other) => {
+            return Err(format!("`expected-type` is `{other}`; it may be ipv4 or ipv6").into());
+        }
+        None => {
+            let expected = options::text(part, "expected-value")?;
+            let unexpected = options::text(part, "expected-not-value")?;
+            expected.is_none_or(|expected| expected == value)
+                && unexpected.is_none_or(|unexpected| unexpected != value)
+        }
+    };
+    let said = format!("the value is {}", options::shell_quote(&value));
+    let script = format!("printf '%s\\n' \"$1\"; exit {}", i32::from(!is_expected));
+    let command = ["/bin/sh", "-c", &script, "check_parameter", &said];
+    let check = Check::Command {
+        command: command.map(str::to_owned).to_vec(),
     };
     finish(construction, part, check, "path")
 }

@@ -128,11 +128,11 @@ fn recipes_of_the_collective_run_as_they_are() {
         "out",
         "[env]\nrecipe = collective.recipe.environment\nGREETING = hello\n\
          [shell]\nrecipe = collective.recipe.shelloutput\ncommands =\n  a = echo $GREETING ${env:GREETING}\n\
-         [out]\nrecipe = slapos.recipe.template\ninline = ${shell:a}, ${env:LANG}\noutput = ${buildout:directory}/out\n",
+         [out]\nrecipe = slapos.recipe.template\ninline = <${shell:a}> ${env:LANG}\noutput = ${buildout:directory}/out\n",
     );
     world.build().unwrap();
     // Under Python 3 the recipe gives bytes, and options keep their type.
-    assert_eq!(world.read("software/out"), "!py!b'hello hello', C.UTF-8");
+    assert_eq!(world.read("software/out"), "<!py!b'hello hello'> C.UTF-8");
 }
 
 #[test]

@@ -10,4 +10,5 @@ mod host;
 mod instance;
 mod jobs;
 mod kill;
+mod recipes;
 mod world;
