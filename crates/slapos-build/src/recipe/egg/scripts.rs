@@ -122,12 +122,7 @@ impl Scripts {
                 };
                 missing.retain(|other| other != name);
                 let path = egg.path.join("EGG-SCRIPTS").join(name);
-                let text = file::read_text(&path)
-                    .map_err(|e| format!("reading {}: {e}", path.display()))?;
-                let body = match text.split_once('\n') {
-                    Some((first, rest)) if first.starts_with("#!") => rest,
-                    _ => text.as_str(),
-                };
+                let body = body_of(&path)?;
                 self.put(to, &format!("{head}{body}"), &mut written, work)?;
             }
         }
@@ -311,6 +306,15 @@ fn canonical(name: &str) -> String {
 /// A path as a Python literal.
 fn quoted(path: &Path) -> String {
     slapos_buildout::Typed::Str(path.display().to_string()).repr()
+}
+
+/// A script without the line that names its interpreter.
+fn body_of(path: &Path) -> Result<String, String> {
+    let text = file::read_text(path).map_err(|e| format!("reading {}: {e}", path.display()))?;
+    Ok(match text.split_once('\n') {
+        Some((first, rest)) if first.starts_with("#!") => rest.to_owned(),
+        _ => text,
+    })
 }
 
 #[cfg(test)]
