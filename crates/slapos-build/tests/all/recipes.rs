@@ -24,7 +24,7 @@ fn examples(kind: &str) -> Vec<Example> {
                 open = Some(Example {
                     text: String::new(),
                     line: index + 1,
-                })
+                });
             }
             (Some(_), "```") => examples.extend(open.take()),
             (Some(example), line) => {
