@@ -245,7 +245,10 @@ mod tests {
             users: vec![dir.path().join("software"), dir.path().join("instance")],
             dry_run: true,
         };
-        assert_eq!(prune_shared(&prune).unwrap().removed, [unused.clone()]);
+        assert_eq!(
+            prune_shared(&prune).unwrap().removed,
+            std::slice::from_ref(&unused)
+        );
         assert!(unused.exists());
         prune.dry_run = false;
         let pruned = prune_shared(&prune).unwrap();
