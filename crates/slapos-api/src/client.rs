@@ -541,7 +541,7 @@ impl Watch {
     }
 }
 
-fn nobody_trusted() -> Result<rustls::ClientConfig, ClientError> {
+pub(crate) fn nobody_trusted() -> Result<rustls::ClientConfig, ClientError> {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -552,7 +552,7 @@ fn nobody_trusted() -> Result<rustls::ClientConfig, ClientError> {
 }
 
 /// An error with all its causes, since the outermost says only "error sending request".
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut causes = vec![error.to_string()];
     let mut next = error.source();
     while let Some(cause) = next {

@@ -38,3 +38,10 @@ pub const MARSHAL_TEXT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Largest body on the old wire: a form, whose percent signs make three bytes of many a one.
 pub const SLAP_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Largest answer of the old wire that a client of ours reads: a node of ten thousand partitions.
+pub const SLAP_ANSWER_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// How long a client of the old wire waits for an answer: the original takes a second to tell a node
+/// of a thousand partitions, on a quiet machine.
+pub const SLAP_CALL_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,16 +1,18 @@
 //! The old SLAP wire: marshalled values and instance XML, as the Python clients and nodes speak.
 //!
-//! Codecs only: what a call means is decided elsewhere. Nothing of a document is trusted: depth,
+//! Codecs and a client: what a call means is decided elsewhere. Nothing of a document is trusted: depth,
 //! number of values and classes are bounded, no entity is expanded, no class but the four is read.
 //! Start with [`read`] and [`write`]; the old words "computer" and "slave" live in these modules
 //! and in the master's `http/slap` only.
 
+mod client;
 mod instance_xml;
 mod python;
 mod read;
 mod value;
 mod write;
 
+pub use client::{SlapCallError, SlapClient, SlapRequest, SlapTrust};
 pub use instance_xml::{read_instance_xml, write_instance_xml};
 pub use python::{python_repr, python_text};
 pub use read::read;

@@ -94,6 +94,11 @@ pub(crate) fn run(
         .collect();
     let mut done = Done::default();
     let stale: BTreeSet<usize> = todo.iter().copied().collect();
+    let updates = |index: &usize| {
+        let one = wanted.parts.get(&wanted.order[*index]);
+        !stale.contains(index) && one.is_some_and(|one| one.part.updates())
+    };
+    let updating: BTreeSet<usize> = (0..wanted.order.len()).filter(updates).collect();
     done.kept = (0..wanted.order.len())
         .filter(|index| !stale.contains(index))
         .map(|index| wanted.order[index].clone())
@@ -105,21 +110,10 @@ pub(crate) fn run(
             return done;
         }
     };
-    let updating = updating(wanted, &stale);
     let turns: BTreeSet<usize> = stale.union(&updating).copied().collect();
-    let turns: Vec<usize> = turns.into_iter().collect();
     let mut run = Run::new((wanted, place), records, old, (done, updating));
-    run.install_all(&turns, progress);
+    run.install_all(turns.into_iter().collect(), progress);
     run.finish()
-}
-
-/// Parts that are installed and have something to do at every run.
-fn updating(wanted: &Wanted, stale: &BTreeSet<usize>) -> BTreeSet<usize> {
-    let updates = |index: &usize| {
-        let one = wanted.parts.get(&wanted.order[*index]);
-        !stale.contains(index) && one.is_some_and(|one| one.part.updates())
-    };
-    (0..wanted.order.len()).filter(updates).collect()
 }
 
 /// Whether a part has to be installed.

@@ -11,6 +11,7 @@ use slapos_buildout::Override;
 use crate::engine::{self, Place, Saving};
 use crate::evaluate::{Wanted, evaluate};
 use crate::jobserver::JobserverWhenNeeded;
+use crate::network::NetworkCut;
 use crate::original::Sections;
 use crate::process::Guard;
 use crate::recipe::World;
@@ -106,6 +107,7 @@ pub fn install_instance(
             cache: None,
             jobs: 1,
             jobserver: JobserverWhenNeeded::default(),
+            network: NetworkCut::default(),
             cancel: &cancel,
             guard: &guard,
             builds: &builds,

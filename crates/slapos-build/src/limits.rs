@@ -39,6 +39,14 @@ pub(crate) const ARCHIVE_ENTRIES_MAX: u64 = 2_000_000;
 /// Where a link of a zip archive leads; the longest path that Linux takes.
 pub(crate) const LINK_BYTES_MAX: u64 = 4096;
 
+/// How deep below the folder of releases or partitions an installation of another SlapOS is looked for.
+pub(crate) const NESTING_MAX: usize = 8;
+/// A record or script that is searched for names of shared parts; the largest record of a real release has 1 MB.
+pub(crate) const RECORD_BYTES_MAX: u64 = 32 << 20;
+
+/// Differences of two builds that are told; a hundred show what is wrong.
+pub(crate) const DIFFERENCES_MAX: usize = 100;
+
 /// A profile, template or schema.
 pub(crate) const TEXT_BYTES_MAX: u64 = 8 << 20;
 /// Files whose bytes enter a signature, such as a source that ships with the profile.

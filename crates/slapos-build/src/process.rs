@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 
 use crate::jobserver::SHELL_MAKE;
 use crate::limits;
+use crate::network::LOOPBACK;
 use crate::part_log::PartLog;
 
 /// A shell command to run.
@@ -27,6 +28,8 @@ pub(crate) struct ShellStep<'a> {
     /// The whole environment.
     pub(crate) environment: &'a BTreeMap<String, String>,
     pub(crate) timeout: Duration,
+    /// Words before the shell that take its network away; none leave it.
+    pub(crate) cut: &'a [&'a str],
 }
 
 /// How a step ended badly.
@@ -66,10 +69,11 @@ pub(crate) fn run_shell(
 
 fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
     let (reader, writer) = std::io::pipe()?;
-    let mut command = Command::new("/bin/sh");
+    let mut words = step.cut.iter().copied().chain(["/bin/sh", "-c"]);
+    let mut command = Command::new(words.next().unwrap_or("/bin/sh"));
     command
-        .arg("-c")
-        .arg(script(step.command))
+        .args(words)
+        .arg(script(step))
         .current_dir(step.directory)
         .env_clear()
         .envs(step.environment)
@@ -85,12 +89,16 @@ fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
 }
 
 /// What the shell is given: it ends at the first failure, and what it makes can be read by all.
-fn script(command: &str) -> String {
-    let make = match command.contains("-j") {
+fn script(step: &ShellStep<'_>) -> String {
+    let make = match step.command.contains("-j") {
         true => SHELL_MAKE,
         false => "",
     };
-    format!("set -e; umask 022; {make}{command}")
+    let loopback = match step.cut.is_empty() {
+        true => "",
+        false => LOOPBACK,
+    };
+    format!("set -e; umask 022; {loopback}{make}{}", step.command)
 }
 
 /// Chunks of output, in a short queue so that a flood waits in the pipe and not in memory.

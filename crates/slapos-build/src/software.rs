@@ -14,12 +14,13 @@ use slapos_cache::{Cache, DebianOrigin, Store, UrlOrigin};
 use crate::engine::{self, Done, Place, Saving};
 use crate::evaluate::{Wanted, evaluate};
 use crate::jobserver::JobserverWhenNeeded;
+use crate::network::NetworkCut;
 use crate::original::{self, Sections};
 use crate::process::Guard;
 use crate::recipe::World;
 use crate::record::Records;
 use crate::work::Site;
-use crate::{BuildError, Cancel, Progress, limits, memory};
+use crate::{BuildError, Cancel, Progress, limits, memory, prune};
 
 /// The order to build a software release.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct SoftwareBuild {
     /// Folders of programs for the steps of a build; the default is the system's.
     #[serde(default = "default_path")]
     pub path: String,
+    /// Whether the steps of a build may reach the network; else it is cut off where the kernel can do so.
+    #[serde(default)]
+    pub network: bool,
     /// Where else sources may come from.
     #[serde(default)]
     pub origins: Origins,
@@ -181,6 +185,14 @@ fn run(
     let own = root.join(".slapos");
     fs::create_dir_all(&own).map_err(io_error("making the folder", &own))?;
     let _lock = lock(&own.join("lock"))?;
+    // What it uses stays for as long as it runs.
+    let _shared = match &build.shared {
+        Some(shared) => {
+            fs::create_dir_all(shared).map_err(io_error("making the folder", shared))?;
+            prune::hold(shared, FlockArg::LockShared)?
+        }
+        None => None,
+    };
     let records_path = own.join("installed.json");
     let (records, original) = recorded(&records_path, &root)?;
     let cache = cache_of(build);
@@ -204,6 +216,7 @@ fn run(
             cache: Some(&cache),
             jobs,
             jobserver: JobserverWhenNeeded::new(&own, jobs),
+            network: NetworkCut::new(!build.network),
             cancel: &build.cancel,
             guard: &guard,
             builds: &builds,
@@ -214,6 +227,7 @@ fn run(
         saving: Saving::Soon,
     };
     let done = engine::run(&wanted, &place, records.clone(), progress);
+    wanted.warnings.extend(place.site.network.warning());
     Ok(told(wanted, done))
 }
 

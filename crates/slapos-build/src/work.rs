@@ -8,6 +8,8 @@ use std::time::Instant;
 use slapos_cache::{Cache, EnsureError, Found, Source, SourceNews};
 
 use crate::jobserver::JobserverWhenNeeded;
+use crate::network::NetworkCut;
+use crate::part_environment::PartEnvironment;
 use crate::part_log::PartLog;
 use crate::process::{Guard, ShellStep, StepFailure, run_shell};
 use crate::{Cancel, Progress, Step, file, limits};
@@ -18,6 +20,8 @@ pub(crate) struct Site<'s> {
     /// Parts at once; also the processes of all of them, when there is a jobserver.
     pub(crate) jobs: u32,
     pub(crate) jobserver: JobserverWhenNeeded<'s>,
+    /// For steps that need no network.
+    pub(crate) network: NetworkCut,
     pub(crate) cancel: &'s Cancel,
     pub(crate) guard: &'s Guard,
     /// Where build folders are.
@@ -143,14 +147,46 @@ impl Work<'_> {
         directory: &Path,
         environment: &BTreeMap<String, String>,
     ) -> Result<(), PartFailure> {
-        let begun = Instant::now();
-        self.report(step, begun, None);
         let shell = ShellStep {
             command,
             directory,
             environment,
             timeout: limits::STEP_TIMEOUT,
+            cut: &[],
         };
+        self.run_step(step, &shell)
+    }
+
+    /// The same without a network, for a step whose sources are there.
+    pub(crate) fn run_cut(
+        &mut self,
+        step: Step,
+        command: &str,
+        directory: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), PartFailure> {
+        let shell = ShellStep {
+            command,
+            directory,
+            environment,
+            timeout: limits::STEP_TIMEOUT,
+            cut: self.site.network.words(),
+        };
+        self.run_step(step, &shell)
+    }
+
+    /// Keeps what the steps run with for `slapos build shell`. Without it a build works too.
+    pub(crate) fn keep_environment(&mut self, environment: &PartEnvironment) {
+        if let Err(error) = environment.save(self.site.directory, self.name) {
+            self.log
+                .add(format!("the environment is not kept: {error}\n").as_bytes());
+        }
+    }
+
+    fn run_step(&mut self, step: Step, shell: &ShellStep<'_>) -> Result<(), PartFailure> {
+        let begun = Instant::now();
+        self.report(step, begun, None);
+        let command = shell.command;
         let (site, tell) = (self.site, self.tell);
         let mut news = self.news(step, begun);
         let mut told = begun;
@@ -164,7 +200,7 @@ impl Work<'_> {
             !site.cancel.is_raised()
         };
         let what = || format!("the step {} failed: `{}`", step.as_str(), brief(command));
-        match run_shell(&shell, &mut self.log, site.guard, &mut go_on) {
+        match run_shell(shell, &mut self.log, site.guard, &mut go_on) {
             Ok(()) => Ok(()),
             Err(StepFailure::Cancelled) => Err(PartFailure::Cancelled),
             Err(StepFailure::Ended(status)) => {

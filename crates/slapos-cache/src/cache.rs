@@ -113,7 +113,11 @@ impl Cache {
         self.ask_origins(source, watch)
     }
 
-    fn find(&self, source: &Source) -> io::Result<Option<Stored>> {
+    pub(crate) fn origins(&self) -> impl Iterator<Item = &dyn Origin> {
+        self.origins.iter().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn find(&self, source: &Source) -> io::Result<Option<Stored>> {
         match source.hashes.is_empty() {
             true => self.store.find_by_url(&source.url_key()),
             false => self.store.find(&source.hashes),

@@ -93,3 +93,9 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The list of an archive of a store: some 200 bytes for each content.
 pub(crate) const LIST_BYTES_MAX: u64 = 256 << 20;
+
+/// Threads that serve connections: files are read by others.
+pub(crate) const WORKERS: usize = 2;
+
+/// Bytes fetched to see whether a place has a source; a smaller one is checked whole.
+pub(crate) const LOOK_BYTES_MAX: u64 = 1 << 20;

@@ -10,7 +10,7 @@ mod native;
 mod shacache;
 mod upload;
 
-pub use listener::listen;
+pub use listener::{Ending, listen, run};
 
 use std::io;
 use std::net::IpAddr;

@@ -146,7 +146,10 @@ fn round(arguments: Arguments) -> Outcome<Value> {
         "floor" => Ok(Value::Float((n * scale).floor() / scale)),
         "common" => match value {
             Value::Float(n) => Ok(Value::Float(global::round_float(n, precision))),
-            other => Ok(other),
+            other => Ok(Value::Int(global::round_int(
+                other.as_int("the value")?,
+                precision,
+            )?)),
         },
         other => value_error(format!(
             "method must be common, ceil or floor, not `{other}`"

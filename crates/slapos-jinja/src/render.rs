@@ -150,10 +150,7 @@ pub fn render_within(
             .map(|(name, given)| (Rc::from(name), given.0));
         let around = Scope::new(None);
         **around.names.borrow_mut() = names.collect();
-        let frame = Frame {
-            scope: Scope::new(Some(around)),
-            template: Rc::from(settings.name),
-        };
+        let frame = Frame::top(Scope::new(Some(around)), &Rc::from(settings.name));
         let mut out = String::new();
         machine.block(&frame, &block, &mut out)?;
         Ok(out)
@@ -193,6 +190,10 @@ impl Drop for Machine<'_> {
 pub(crate) struct Scope {
     names: RefCell<Nest<HashMap<Rc<str>, Value>>>,
     parent: Option<Rc<Scope>>,
+    /// Of the names that another template would get from this one: those that are not given on.
+    imported: RefCell<Vec<Rc<str>>>,
+    /// The top of a template that was included: the loop that it is included in is not its own.
+    hides_loop: bool,
 }
 
 impl Scope {
@@ -200,6 +201,18 @@ impl Scope {
         Rc::new(Scope {
             names: RefCell::default(),
             parent,
+            imported: RefCell::default(),
+            hides_loop: false,
+        })
+    }
+
+    /// The top of an included template, which sees these names.
+    fn included(parent: Rc<Scope>) -> Rc<Scope> {
+        Rc::new(Scope {
+            names: RefCell::default(),
+            parent: Some(parent),
+            imported: RefCell::default(),
+            hides_loop: true,
         })
     }
 
@@ -209,6 +222,9 @@ impl Scope {
             if let Some(value) = scope.names.borrow().get(name) {
                 return Some(value.clone());
             }
+            if scope.hides_loop && name == "loop" {
+                return None;
+            }
             scope = scope.parent.as_deref()?;
         }
     }
@@ -216,18 +232,44 @@ impl Scope {
     fn set(&self, name: &Rc<str>, value: Value) {
         self.names.borrow_mut().insert(Rc::clone(name), value);
     }
+
+    /// The same of what is imported, which whoever imports this template does not get.
+    fn set_imported(&self, name: &Rc<str>, value: Value) {
+        self.set(name, value);
+        let mut imported = self.imported.borrow_mut();
+        if !imported.contains(name) {
+            imported.push(Rc::clone(name));
+        }
+    }
 }
 
 /// Where a statement runs.
 pub(crate) struct Frame {
     scope: Rc<Scope>,
+    /// The names at the top of the template.
+    top: Rc<Scope>,
     template: Rc<str>,
 }
 
 impl Frame {
-    fn inner(&self) -> Frame {
+    /// At the top of a template, or of what stands for itself as a template does.
+    fn top(scope: Rc<Scope>, template: &Rc<str>) -> Frame {
         Frame {
-            scope: Scope::new(Some(Rc::clone(&self.scope))),
+            top: Rc::clone(&scope),
+            scope,
+            template: Rc::clone(template),
+        }
+    }
+
+    fn inner(&self) -> Frame {
+        self.within(&self.scope)
+    }
+
+    /// In a scope of its own within this one.
+    fn within(&self, scope: &Rc<Scope>) -> Frame {
+        Frame {
+            scope: Scope::new(Some(Rc::clone(scope))),
+            top: Rc::clone(&self.top),
             template: Rc::clone(&self.template),
         }
     }
@@ -364,13 +406,16 @@ impl Machine<'_> {
                 }
                 return self.block(frame, otherwise, out);
             }
-            Statement::For(for_loop) => self.for_loop(frame, for_loop, out)?,
+            Statement::For(for_loop) => return self.for_loop(frame, for_loop, out),
             Statement::Set(target, value) => {
                 let value = self.evaluate(frame, value)?;
                 self.assign(frame, target, value)?;
             }
             Statement::SetBlock(target, filters, body) => {
-                let text = self.captured(&frame.inner(), body)?;
+                let text = match self.captured(&frame.inner(), body)? {
+                    Ok(text) => text,
+                    Err(flow) => return Ok(flow),
+                };
                 let value = self.filtered(frame, filters, text)?;
                 self.assign(frame, target, value)?;
             }
@@ -392,14 +437,20 @@ impl Machine<'_> {
                 self.write(&text, out)?;
             }
             Statement::FilterBlock(filters, body) => {
-                let text = self.captured(&frame.inner(), body)?;
+                let text = match self.captured(&frame.inner(), body)? {
+                    Ok(text) => text,
+                    Err(flow) => return Ok(flow),
+                };
                 let text = self.filtered(frame, filters, text)?.to_text(self)?;
                 self.write(&text, out)?;
             }
             Statement::Do(expression) => {
                 self.evaluate(frame, expression)?;
             }
-            Statement::Block(body) => return self.block(&frame.inner(), body, out),
+            Statement::Block { body, is_scoped } => {
+                let around = if *is_scoped { &frame.scope } else { &frame.top };
+                return self.block(&frame.within(around), body, out);
+            }
             Statement::Break => return Ok(Flow::Break),
             Statement::Continue => return Ok(Flow::Continue),
             Statement::Include { .. } | Statement::Import { .. } | Statement::FromImport { .. } => {
@@ -415,10 +466,13 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn captured(&self, frame: &Frame, body: &Block) -> Outcome<Value> {
+    /// The text of a block; of one that leaves the loop around it there is none.
+    fn captured(&self, frame: &Frame, body: &Block) -> Outcome<Result<Value, Flow>> {
         let mut text = String::new();
-        self.block(frame, body, &mut text)?;
-        Ok(Value::text(text))
+        Ok(match self.block(frame, body, &mut text)? {
+            Flow::On => Ok(Value::text(text)),
+            left => Err(left),
+        })
     }
 
     fn filtered(&self, frame: &Frame, filters: &[FilterCall], value: Value) -> Outcome<Value> {

@@ -257,7 +257,12 @@ impl Value {
         })
     }
 
-    /// The same, with the work that it takes to count the characters of a text as steps.
+    /// Whether there is a number of items.
+    pub(crate) fn has_length(&self) -> bool {
+        matches!(self, Value::Str(_)) || self.length().is_some()
+    }
+
+    /// The number of items, with the work that it takes to count the characters of a text as steps.
     pub(crate) fn counted_length(&self, machine: &Machine<'_>) -> Outcome<Option<usize>> {
         if let Value::Str(text) = self {
             machine.spend(text.len() as u64 / limits::BYTES_PER_STEP)?;

@@ -5,6 +5,7 @@
 //! Start with [`run`], then [`app::request::request`].
 
 pub mod app;
+pub mod forward;
 pub mod http;
 pub mod limits;
 pub mod listen;
@@ -13,6 +14,7 @@ pub mod pki;
 pub mod store;
 pub mod takeover;
 
+pub use forward::OtherMaster;
 pub use store::Database;
 
 use app::AppError;
@@ -49,6 +51,8 @@ pub struct ProxyConfig {
     pub computer_id: String,
     /// Name of a product → address of its release.
     pub products: BTreeMap<String, String>,
+    /// Address of another master → how it is reached and what it serves.
+    pub masters: BTreeMap<String, OtherMaster>,
 }
 
 /// Why a master cannot run.
@@ -175,6 +179,7 @@ fn dialect(config: &MasterConfig, clock: &dyn Clock, random: &dyn RandomSource) 
     Dialect::Proxy(ProxyDialect {
         computer_id: proxy.computer_id.clone(),
         products: proxy.products.clone(),
+        masters: proxy.masters.clone(),
         run_id: half() + &half(),
     })
 }

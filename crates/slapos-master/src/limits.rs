@@ -66,3 +66,15 @@ pub const NODE_ONLINE_US: i64 = 120 * 1_000_000;
 
 /// Largest usage report: a thousand partitions with twenty measures each.
 pub const USAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Calls to other masters under way at once: a silent one holds a thread of four for half a minute.
+pub const FORWARDS_MAX: usize = 2;
+
+/// Asks that wait for other masters and are tried in one turn.
+pub const FORWARD_BATCH_MAX: i64 = 100;
+
+/// When what waits for another master is tried again first; twice as long after each failure.
+pub const FORWARD_RETRY_FIRST: Duration = Duration::from_millis(500);
+
+/// And at most: so long is a master that came back asked for nothing.
+pub const FORWARD_RETRY_MAX: Duration = Duration::from_secs(30);

@@ -10,6 +10,7 @@
 pub mod catalog;
 pub mod certificate;
 pub mod event;
+pub mod forward;
 pub mod instance;
 pub mod node;
 mod postgres;

@@ -23,7 +23,12 @@ impl NodeConfig {
     /// Where everything lies.
     #[must_use]
     pub fn layout(&self) -> Layout {
-        Layout::new(&self.root)
+        let settings = &self.settings;
+        Layout::with_roots(
+            &self.root,
+            settings.software_root.as_deref(),
+            settings.instance_root.as_deref(),
+        )
     }
 }
 
@@ -54,6 +59,34 @@ pub struct Settings {
     pub software_timeout_min: u32,
     /// Minutes after which an installation of an instance is ended.
     pub instance_timeout_min: u32,
+    /// Where releases are built, when not below the root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_root: Option<PathBuf>,
+    /// Where partitions are, when not below the root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_root: Option<PathBuf>,
+    /// A master of the old wire in place of one of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_master: Option<OldMasterSettings>,
+}
+
+/// A Python `slapos proxy` or master, and who the node is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OldMasterSettings {
+    /// `http://…` or `https://…`.
+    pub url: String,
+    /// The node's reference there.
+    pub computer_id: String,
+    /// Certificate of the node, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// The authority to believe, PEM; an https address needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -70,6 +103,9 @@ impl Default for Settings {
             software_jobs: limits::SOFTWARE_JOBS,
             software_timeout_min: limits::SOFTWARE_TIMEOUT_MIN,
             instance_timeout_min: limits::INSTANCE_TIMEOUT_MIN,
+            software_root: None,
+            instance_root: None,
+            old_master: None,
         }
     }
 }
@@ -114,7 +150,11 @@ impl Settings {
         Ok(settings)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// That every value is in its range.
+    ///
+    /// # Errors
+    /// Which is not, in a sentence.
+    pub fn check(&self) -> Result<(), String> {
         let ranges = [
             ("partitions", self.partitions, limits::PARTITIONS_MAX),
             ("instance_jobs", self.instance_jobs, limits::JOBS_MAX),

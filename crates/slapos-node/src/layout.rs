@@ -12,13 +12,24 @@ pub const COMPLETED: &str = ".completed";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     root: PathBuf,
+    software_root: PathBuf,
+    instance_root: PathBuf,
 }
 
 impl Layout {
     /// The paths under `root`.
     #[must_use]
     pub fn new(root: &Path) -> Self {
+        Self::with_roots(root, None, None)
+    }
+
+    /// The same with releases and partitions elsewhere, as a configuration of the original says.
+    #[must_use]
+    pub fn with_roots(root: &Path, software: Option<&Path>, instance: Option<&Path>) -> Self {
+        let or = |path: Option<&Path>, name| path.map_or_else(|| root.join(name), Path::to_owned);
         Self {
+            software_root: or(software, "software"),
+            instance_root: or(instance, "instance"),
             root: root.to_path_buf(),
         }
     }
@@ -32,7 +43,7 @@ impl Layout {
     /// All software releases.
     #[must_use]
     pub fn software_root(&self) -> PathBuf {
-        self.root.join("software")
+        self.software_root.clone()
     }
 
     /// The folder of one release: the MD5 of its URL as supplied, as operators and promises know
@@ -51,7 +62,7 @@ impl Layout {
     /// All partitions.
     #[must_use]
     pub fn instance_root(&self) -> PathBuf {
-        self.root.join("instance")
+        self.instance_root.clone()
     }
 
     /// One partition.

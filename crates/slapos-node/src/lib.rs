@@ -35,7 +35,7 @@ pub mod system;
 #[cfg(test)]
 mod testing;
 
-pub use config::{NodeConfig, Settings};
+pub use config::{NodeConfig, OldMasterSettings, Settings};
 pub use error::NodeError;
 pub use job::run_job;
 pub use run::run;

@@ -98,6 +98,9 @@ pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
 /// How often the master is asked what it wants while no watch stream stands.
 pub const POLL: Duration = Duration::from_secs(60);
 
+/// How often a master of the old wire, which tells nothing by itself, is asked at most.
+pub const OLD_POLL_MIN: Duration = Duration::from_secs(2);
+
 /// The same while one stands: only against a stream that lies.
 pub const POLL_WATCHING: Duration = Duration::from_secs(300);
 

@@ -10,7 +10,7 @@ use crate::desire::DesiredFile;
 use crate::error::NodeError;
 use crate::format::{Formatted, closed_parents, observe_format, plan_format, probe_facts, wish};
 use crate::layout::Layout;
-use crate::link::{Outbox, identity};
+use crate::link::{Master, Outbox, identity};
 use crate::lock::RootLock;
 use crate::node::{Node, Snapshot};
 use crate::run::{offer_of, open, strange_content};
@@ -198,8 +198,7 @@ pub fn format(config: &NodeConfig, options: &StepOptions) -> Result<FormatSummar
         Arc::clone(&options.random),
     )?;
     let offer = offer_of(&node);
-    let told = identity::connect(&node.layout, &node.settings)
-        .and_then(|client| Ok(client.format_node(&offer)?));
+    let told = Master::connect(&node).and_then(|master| master.join(&node, &offer));
     let mut warnings = warnings_of(config, &*node.system);
     warnings.extend(strange_content(&node));
     if let Err(error) = &told {
@@ -405,7 +404,7 @@ impl Bench {
             Arc::clone(&options.random),
         )?;
         let outbox = Arc::new(Outbox::default());
-        let client = identity::connect(&node.layout, &node.settings).ok();
+        let client = Master::connect(&node).ok();
         let asked = client
             .as_ref()
             .and_then(|client| client.read_desired().ok());

@@ -69,6 +69,7 @@ enum Command {
     Build(command::build::Args),
     Profile(command::profile::Args),
     Proxy(command::proxy::Args),
+    Cache(command::cache::Args),
     Completion(command::completion::Args),
     #[command(hide = true)]
     Internal(command::internal::Args),
@@ -97,6 +98,9 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Build(args) => command::build::run(args, cli.shared.root, cli.shared.json),
         Command::Profile(args) => command::profile::run(args, cli.shared.json),
         Command::Proxy(args) => command::proxy::run(args),
+        Command::Cache(args) => {
+            command::cache::run(args, cli.shared.root.as_deref(), cli.shared.json)
+        }
         Command::Internal(args) if args.is_without_folder() => command::internal::run_bare(&args),
         other => dispatch_in(&context(&cli.shared)?, other),
     }
@@ -120,6 +124,7 @@ fn dispatch_in(context: &Context, command: Command) -> Outcome {
         }
         Command::Profile(args) => command::profile::run(args, context.json),
         Command::Proxy(args) => command::proxy::run(args),
+        Command::Cache(args) => command::cache::run(args, None, context.json),
         Command::Completion(args) => command::completion::run(&args),
         Command::Internal(_) => command::internal::run(context),
     }

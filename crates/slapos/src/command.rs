@@ -4,6 +4,7 @@
 //! JSON. Options that several commands share are in `parameter_args.rs` and in `cli.rs`.
 
 pub(crate) mod build;
+pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod completion;
 pub(crate) mod down;

@@ -1,11 +1,15 @@
 //! `cargo xtask compat slap`: slapos.core from PyPI, unchanged, on our master.
 //!
-//! Three parts: the package's own proxy tests over HTTP against `slapos proxy start`; a whole life
-//! of the genuine client and node on it; the same on a master with certificates. Everything is in a
-//! virtual environment and a folder of its own, on loopback. Start with [`run`].
+//! In parts: the package's own proxy tests over HTTP against `slapos proxy start`; a whole life
+//! of the genuine client and node on it; the same on a master with certificates; forwarding between
+//! the genuine proxy and ours; the move from one to the other; our node on the genuine proxy.
+//! Everything is in a virtual environment and a folder of its own, on loopback. Start with [`run`].
 
 mod life;
 mod marshal;
+mod node;
+mod others;
+mod peer;
 pub(crate) mod python;
 
 use crate::Outcome;
@@ -22,7 +26,13 @@ pub(crate) struct Arguments {
     /// Only the package's own tests: the shortest form.
     #[arg(long)]
     tests_only: bool,
+    /// Only these parts: tests, proxy, master, forward, import, node. Repeatable.
+    #[arg(long, value_name = "NAME", conflicts_with = "tests_only")]
+    only: Vec<String>,
 }
+
+/// The parts, in this order.
+const PARTS: [&str; 6] = ["tests", "proxy", "master", "forward", "import", "node"];
 
 /// The classes whose tests need nothing of the proxy but its wire.
 const CLASSES: &[&str] = &[
@@ -61,17 +71,39 @@ pub(crate) fn run(asked: &Arguments) -> Outcome {
     run_program("cargo", &["build", "--package", "slapos", "--locked"])?;
     let python = Python::ensure()?;
     let program = program();
-    marshal::compare(&python)?;
-    run_tests(&python, &program)?;
-    if !asked.tests_only {
-        for side in [Side::Proxy, Side::Master] {
-            say(&format!(
-                "a whole life of the genuine client and node: {side:?}"
-            ));
-            Life::start(&python, &program, side)?.run()?;
-        }
+    let parts: Vec<&str> = match (asked.tests_only, asked.only.is_empty()) {
+        (true, _) => vec!["tests"],
+        (false, true) => PARTS.to_vec(),
+        (false, false) => asked.only.iter().map(String::as_str).collect(),
+    };
+    for part in parts {
+        run_part(part, &python, &program)?;
     }
     Ok(())
+}
+
+fn run_part(part: &str, python: &Python, program: &std::path::Path) -> Outcome {
+    let life = |side: Side| {
+        say(&format!(
+            "a whole life of the genuine client and node: {side:?}"
+        ));
+        Life::start(python, program, side)?.run()
+    };
+    match part {
+        "tests" => {
+            marshal::compare(python)?;
+            run_tests(python, program)
+        }
+        "proxy" => life(Side::Proxy),
+        "master" => life(Side::Master),
+        "forward" => others::forward(python, program),
+        "import" => others::take_over(python, program),
+        "node" => node::run(python, program),
+        other => Err(format!(
+            "there is no part {other}; there are {}",
+            PARTS.join(", ")
+        )),
+    }
 }
 
 /// Our program, as it was just built.

@@ -26,6 +26,9 @@ pub(super) struct Build {
     /// How many kills.
     #[arg(long, default_value_t = 50)]
     rounds: u32,
+    /// How many times shared parts are pruned beside builds.
+    #[arg(long, default_value_t = 100)]
+    prunes: u32,
     /// Repeat a drill of before: when is killed is drawn from this number.
     #[arg(long)]
     seed: Option<u64>,
@@ -52,6 +55,7 @@ pub(super) fn run(build: Build) -> Outcome {
         .map_err(|error| format!("{}: {error}", build.place.display()))?;
     let project = Project::make(&program, folder.path())?;
     kill(&project, build.rounds, seed)?;
+    prune(&project, build.prunes)?;
     disk::run(&project)
 }
 
@@ -92,6 +96,43 @@ fn kill(project: &Project, rounds: u32, seed: u64) -> Outcome {
     project.check_whole()?;
     say(&format!(
         "{kills} kills, {wholes} builds to the end in between, all parts whole at the end"
+    ));
+    Ok(())
+}
+
+/// Builds and prunes side by side: what a build uses stays, and what only an older one used goes.
+fn prune(project: &Project, prunes: u32) -> Outcome {
+    let (mut builds, mut removed, mut busy) = (0_u32, 0, 0);
+    let mut child: Option<Child> = None;
+    for _ in 0..prunes {
+        if child.is_none() {
+            // Another value each time, so that the shared parts of the build before are in nobody's record.
+            let mut command = project.command();
+            command.arg(format!("part0:more={}", builds % 2 + 1));
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            child = Some(command.spawn().map_err(|error| error.to_string())?);
+            builds += 1;
+        }
+        let pruned = project.prune()?;
+        removed += pruned["removed"].as_array().map_or(0, Vec::len);
+        busy += u32::from(pruned["is_busy"] == true);
+        let ended = child.as_mut().map(Child::try_wait).transpose();
+        if let Some(status) = ended.map_err(|error| error.to_string())?.flatten() {
+            if !status.success() {
+                return Err(format!("a build beside prunes ended with {status}"));
+            }
+            child = None;
+        }
+        project.check_records()?;
+        pause(Duration::from_millis(20));
+    }
+    if let Some(mut child) = child {
+        child.wait().map_err(|error| error.to_string())?;
+    }
+    project.prune()?;
+    project.check_whole()?;
+    say(&format!(
+        "{prunes} prunes beside {builds} builds: {removed} parts removed, {busy} times a build ran; all is whole"
     ));
     Ok(())
 }

@@ -2,17 +2,82 @@
 //!
 //! Parts are installed on threads of their own, which only send news; everything is decided and recorded here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::{Done, Failed, News, Place, Ready, Saving};
-use super::{failed, install_one, remove_paths, save, work_on};
+use super::{
+    Done, Failed, News, Place, Ready, Saving, failed, install_one, remove_paths, save, work_on,
+};
 use crate::evaluate::Wanted;
 use crate::record::{Record, Records};
 use crate::work::PartFailure;
-use crate::{BuildError, Progress, Step, file, host, limits, memory, recipe};
+use crate::{BuildError, Progress, Step, file, host, limits, memory};
+
+/// Parts that wait, each for those before it.
+struct Queue {
+    /// Ready to be started, in the order of the profile.
+    ready: BTreeSet<usize>,
+    /// How many parts each that waits still waits for.
+    missing: BTreeMap<usize, usize>,
+    /// The parts that wait for a part.
+    after: BTreeMap<usize, Vec<usize>>,
+    running: usize,
+}
+
+impl Queue {
+    fn new(wanted: &Wanted, todo: &[usize]) -> Queue {
+        let names: HashMap<&str, usize> = todo
+            .iter()
+            .map(|index| (wanted.order[*index].as_str(), *index))
+            .collect();
+        let mut queue = Queue {
+            ready: BTreeSet::new(),
+            missing: BTreeMap::new(),
+            after: BTreeMap::new(),
+            running: 0,
+        };
+        for index in todo {
+            let before = wanted.before.get(&wanted.order[*index]);
+            let before: BTreeSet<usize> = before
+                .into_iter()
+                .flatten()
+                .filter_map(|name| names.get(name.as_str()).copied())
+                .filter(|before| before != index)
+                .collect();
+            match before.len() {
+                0 => drop(queue.ready.insert(*index)),
+                count => drop(queue.missing.insert(*index, count)),
+            }
+            for one in before {
+                queue.after.entry(one).or_default().push(*index);
+            }
+        }
+        queue
+    }
+
+    /// The first that is ready; it counts as running from then on.
+    fn next(&mut self) -> Option<usize> {
+        let index = self.ready.pop_first()?;
+        self.running += 1;
+        Some(index)
+    }
+
+    /// A part ended, well or not: after a failure nothing is started any more.
+    fn end(&mut self, index: usize) {
+        self.running -= 1;
+        for next in self.after.remove(&index).unwrap_or_default() {
+            if let Some(count) = self.missing.get_mut(&next) {
+                *count -= 1;
+                if *count == 0 {
+                    self.missing.remove(&next);
+                    self.ready.insert(next);
+                }
+            }
+        }
+    }
+}
 
 /// A run that goes on.
 pub(super) struct Run<'r> {
@@ -20,8 +85,6 @@ pub(super) struct Run<'r> {
     place: &'r Place<'r>,
     records: Records,
     old: BTreeMap<String, Record>,
-    /// Parts that are installed and have something to do at every run.
-    updating: BTreeSet<usize>,
     /// Files of parts that are recorded with the next save.
     written: Vec<PathBuf>,
     done: Done,
@@ -29,6 +92,8 @@ pub(super) struct Run<'r> {
     saved: Instant,
     /// Whether a part was installed since then.
     is_unsaved: bool,
+    /// Parts that are installed and have something to do at every run.
+    updating: BTreeSet<usize>,
 }
 
 impl<'r> Run<'r> {
@@ -43,29 +108,26 @@ impl<'r> Run<'r> {
             place,
             records,
             old,
-            updating,
             written: Vec::new(),
             done,
             saved: Instant::now(),
             is_unsaved: false,
+            updating,
         }
     }
 
     /// Starts whatever is ready, as many at once as allowed, until all is done or something failed.
-    pub(super) fn install_all(&mut self, todo: &[usize], progress: &mut dyn FnMut(Progress)) {
+    pub(super) fn install_all(&mut self, todo: Vec<usize>, progress: &mut dyn FnMut(Progress)) {
         let (sender, receiver) = channel();
         let (wanted, place) = (self.wanted, self.place);
         let at_once = (place.site.jobs as usize).max(1);
+        let mut queue = Queue::new(wanted, &todo);
         std::thread::scope(|scope| {
-            let mut waiting: Vec<usize> = todo.to_vec();
-            let mut running: BTreeSet<usize> = BTreeSet::new();
             loop {
-                while running.len() < at_once && self.may_start(running.is_empty()) {
-                    let Some(at) = self.next_ready(&waiting, &running) else {
+                while queue.running < at_once && self.may_start(queue.running == 0) {
+                    let Some(index) = queue.next() else {
                         break;
                     };
-                    let index = waiting.remove(at);
-                    running.insert(index);
                     let sender = sender.clone();
                     let turn = (index, self.updating.contains(&index));
                     scope.spawn(move || {
@@ -75,13 +137,13 @@ impl<'r> Run<'r> {
                         let _ = sender.send(News::Ended(index, begun.elapsed(), result));
                     });
                 }
-                if running.is_empty() {
+                if queue.running == 0 {
                     return;
                 }
                 match self.next_news(&receiver) {
                     Some(News::Progress(news)) => progress(news),
                     Some(News::Ended(index, took, result)) => {
-                        running.remove(&index);
+                        queue.end(index);
                         self.take((index, took), result, progress);
                     }
                     None => {}
@@ -109,19 +171,6 @@ impl<'r> Run<'r> {
             self.done.failure = self.done.failure.take().or(saved.err());
         }
         news
-    }
-
-    /// A waiting part none of whose predecessors waits or runs.
-    fn next_ready(&self, waiting: &[usize], running: &BTreeSet<usize>) -> Option<usize> {
-        let ahead: BTreeSet<&str> = waiting
-            .iter()
-            .chain(running)
-            .map(|index| self.wanted.order[*index].as_str())
-            .collect();
-        waiting.iter().position(|index| {
-            let before = self.wanted.before.get(&self.wanted.order[*index]);
-            before.is_none_or(|names| !names.iter().any(|name| ahead.contains(name.as_str())))
-        })
     }
 
     fn take(
@@ -199,7 +248,7 @@ impl<'r> Run<'r> {
     fn save_soon(&mut self, took: Duration) -> Result<(), BuildError> {
         let is_due = took >= limits::SAVE_QUIET || self.saved.elapsed() >= limits::SAVE_PERIOD;
         match self.place.saving {
-            Saving::Soon if is_due => self.save(),
+            Saving::Soon if is_due && self.is_unsaved => self.save(),
             _ => Ok(()),
         }
     }
@@ -296,7 +345,7 @@ impl<'r> Run<'r> {
 
     /// What a recipe does when its part goes; gives whether its files stay.
     fn uninstall(&self, name: &str, record: &Record) -> Result<bool, BuildError> {
-        if recipe::has_unsaved_work(record) {
+        if crate::recipe::has_unsaved_work(record) {
             return Ok(true);
         }
         if !host::has_uninstall(record) {

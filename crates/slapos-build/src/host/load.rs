@@ -203,6 +203,7 @@ fn shell(
         directory: &host.directory,
         environment,
         timeout: limits::EGGS_TIMEOUT,
+        cut: &[],
     };
     run_shell(&step, log, &host.guard, &mut |_| true).map_err(|failure| {
         let why = match failure {

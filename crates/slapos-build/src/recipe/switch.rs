@@ -141,6 +141,7 @@ impl Part for Switch {
             site: Site {
                 jobs: 1,
                 jobserver: JobserverWhenNeeded::default(),
+                network: crate::network::NetworkCut::default(),
                 ..*work.site
             },
             records: path,

@@ -29,6 +29,7 @@ impl World {
             jobs: 2,
             overrides: Vec::new(),
             only: Vec::new(),
+            network: false,
             path: default_path(),
             origins: Origins {
                 url: true,

@@ -9,8 +9,44 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower_service::Service;
 
-use super::Peer;
+use super::{CacheService, Peer, routes};
 use crate::limits;
+
+/// Ends what [`run`] serves, from any thread.
+#[derive(Debug, Clone)]
+pub struct Ending(Arc<watch::Sender<bool>>);
+
+impl Default for Ending {
+    fn default() -> Ending {
+        Ending(Arc::new(watch::Sender::new(false)))
+    }
+}
+
+impl Ending {
+    /// From now on.
+    pub fn raise(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Serves a cache in this thread and those it starts, until the end is raised.
+pub fn run(
+    socket: std::net::TcpListener,
+    service: CacheService,
+    ending: &Ending,
+) -> std::io::Result<()> {
+    socket.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(limits::WORKERS)
+        .enable_all()
+        .build()?;
+    let shutdown = ending.0.subscribe();
+    runtime.block_on(async {
+        let socket = TcpListener::from_std(socket)?;
+        listen(socket, routes(Arc::new(service)), shutdown).await;
+        Ok(())
+    })
+}
 
 /// Serves until `shutdown` becomes true; transfers that run then are cut, since they can be resumed.
 pub async fn listen(listener: TcpListener, router: Router, mut shutdown: watch::Receiver<bool>) {

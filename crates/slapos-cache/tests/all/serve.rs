@@ -3,10 +3,10 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use slapos_cache::serve::{CacheService, Writers, listen, routes};
+use slapos_cache::serve::{CacheService, Ending, Writers, run};
 use slapos_cache::{
     Cache, CacheTimeouts, Entry, Hash, HashKind, KeyPair, Origin, RemoteCache, RemoteError, Signer,
     Source, Store, Trusted, Wire, generate, key_of_url,
@@ -37,8 +37,13 @@ fn signer(pair: &KeyPair) -> Signer {
 struct Server {
     url: String,
     folder: tempfile::TempDir,
-    // Ends the server when dropped.
-    _shutdown: tokio::sync::watch::Sender<bool>,
+    ending: Ending,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.ending.raise();
+    }
 }
 
 impl Server {
@@ -47,23 +52,14 @@ impl Server {
         let store = Store::new(folder.path());
         let service = CacheService::new(store, trusted(), writers, bytes_max).unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        socket.set_nonblocking(true).unwrap();
         let url = format!("http://{}", socket.local_addr().unwrap());
-        let (shutdown, ends) = tokio::sync::watch::channel(false);
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let socket = tokio::net::TcpListener::from_std(socket).unwrap();
-                listen(socket, routes(Arc::new(service)), ends).await;
-            });
-        });
+        let ending = Ending::default();
+        let same = ending.clone();
+        std::thread::spawn(move || run(socket, service, &same).unwrap());
         Server {
             url,
             folder,
-            _shutdown: shutdown,
+            ending,
         }
     }
 

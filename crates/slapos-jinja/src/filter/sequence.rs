@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::apply as apply_filter;
 use crate::arguments::Arguments;
-use crate::error::{ErrorKind, Outcome, fail, type_error};
+use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::render::Machine;
 use crate::test;
 use crate::value::{Dict, Key, Value, are_equal, binary, lazy, order, sort_keyed};
@@ -163,7 +163,8 @@ fn sort(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let mut keyed = Vec::new();
     for item in items.unwrap_or(Value::None).items(machine)? {
         let key = match &attribute {
-            None | Some(Value::None) => lowered(item.clone(), case),
+            // In a list, as the original compares: equal ones need no order.
+            None | Some(Value::None) => Value::list(vec![lowered(item.clone(), case)]),
             Some(Value::Str(names)) => {
                 let keys = names.split(',').map(|name| {
                     let value = path(machine, &item, &Value::text(name.trim()), None)?;
@@ -171,7 +172,10 @@ fn sort(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
                 });
                 Value::list(keys.collect::<Outcome<_>>()?)
             }
-            Some(other) => lowered(path(machine, &item, other, None)?, case),
+            Some(other) => {
+                let value = path(machine, &item, other, None)?;
+                Value::list(vec![lowered(value, case)])
+            }
         };
         keyed.push((key, item));
     }
@@ -186,6 +190,9 @@ fn dictsort(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [dict, case, by, reverse] = arguments.bind("dictsort", names, 1)?;
     let (case, reverse) = (flag(case, false)?, flag(reverse, false)?);
     let by = by.map_or(Ok(Rc::from("key")), |by| by.as_str("by"))?;
+    if !matches!(&*by, "key" | "value") {
+        return value_error("You can only sort by either \"key\" or \"value\"");
+    }
     let Some(pairs) = dict.unwrap_or(Value::None).defined()?.pairs(machine)? else {
         return type_error("dictsort needs a mapping");
     };

@@ -135,8 +135,25 @@ pub(super) fn round(_: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
             None => value_error("cannot convert float to integer"),
         },
         (Value::Float(n), Some(digits)) => Ok(Value::Float(round_float(n, digits))),
-        (other, _) => Ok(Value::Int(other.as_int("the number")?)),
+        (other, digits) => {
+            let n = other.as_int("the number")?;
+            round_int(n, digits.unwrap_or(0)).map(Value::Int)
+        }
     }
+}
+
+/// Rounded to tens, hundreds and so on for digits below zero, halves to even.
+pub(crate) fn round_int(n: i128, digits: i128) -> Outcome<i128> {
+    let Ok(zeros) = u32::try_from(digits.saturating_neg()) else {
+        return Ok(n);
+    };
+    // A unit of more than twice any number makes nothing of it.
+    let Some(unit) = 10_i128.checked_pow(zeros).filter(|_| zeros > 0) else {
+        return Ok(if zeros > 0 { 0 } else { n });
+    };
+    let (whole, rest) = (n.div_euclid(unit), n.rem_euclid(unit));
+    let is_up = rest > unit / 2 || (rest == unit / 2 && whole % 2 != 0);
+    fitting((whole + i128::from(is_up)).checked_mul(unit))
 }
 
 /// Rounded as its decimal digits say, halves to even where they are exact.

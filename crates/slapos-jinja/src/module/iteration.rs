@@ -29,6 +29,7 @@ pub(super) fn itertools() -> Value {
         ("zip_longest", zip_longest),
         ("accumulate", accumulate),
         ("combinations", combinations),
+        ("permutations", permutations),
     ]);
     if let Value::Object(object) = &module {
         let chain = Rc::new(Object {
@@ -247,6 +248,32 @@ fn combinations(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     Ok(lazy(move |_| Ok(rows.next())))
 }
 
+fn permutations(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
+    let [items, r] = arguments.bind("permutations", ["iterable", "r"], 1)?;
+    let items = items.unwrap_or(Value::None).items(machine)?;
+    let r = match r {
+        None | Some(Value::None) => items.len(),
+        Some(r) => usize::try_from(r.as_int("r")?).unwrap_or(usize::MAX),
+    };
+    let mut rows: Vec<Vec<usize>> = vec![Vec::new()];
+    for _ in 0..r.min(items.len() + 1) {
+        let mut longer = Vec::new();
+        for row in rows {
+            for at in (0..items.len()).filter(|at| !row.contains(at)) {
+                machine.make_values(row.len() + 2)?;
+                longer.push([row.as_slice(), &[at]].concat());
+            }
+        }
+        rows = longer;
+    }
+    let mut rows = rows.into_iter();
+    Ok(lazy(move |_| {
+        let row = rows.next();
+        let row = row.map(|row| row.into_iter().map(|at| items[at].clone()).collect());
+        Ok(row.map(Value::tuple))
+    }))
+}
+
 pub(super) fn functools() -> Value {
     functions(&[("partial", partial), ("reduce", reduce)])
 }
@@ -364,15 +391,34 @@ pub(super) fn math() -> Value {
         ("ceil", |_, arguments| whole(arguments, f64::ceil)),
         ("floor", |_, arguments| whole(arguments, f64::floor)),
         ("sqrt", |_, arguments| float(arguments, f64::sqrt)),
-        ("log", |_, arguments| float(arguments, f64::ln)),
+        ("log", log),
         ("log2", |_, arguments| float(arguments, f64::log2)),
         ("log10", |_, arguments| float(arguments, f64::log10)),
     ]);
     if let Value::Object(object) = &module {
-        let pi = Value::Float(std::f64::consts::PI);
-        object.attributes.borrow_mut().insert(Rc::from("pi"), pi);
+        let constants = [
+            ("pi", std::f64::consts::PI),
+            ("e", std::f64::consts::E),
+            ("inf", f64::INFINITY),
+            ("nan", f64::NAN),
+        ];
+        let constants = constants.map(|(name, n)| (Rc::from(name), Value::Float(n)));
+        object.attributes.borrow_mut().extend(constants);
     }
     module
+}
+
+fn log(_: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
+    let [n, base] = arguments.bind("log", ["x", "base"], 1)?;
+    let n = number(Arguments::of(n))?;
+    let base = base.map(|base| number(Arguments::of([base]))).transpose()?;
+    if n <= 0.0 || base.is_some_and(|base| base <= 0.0) {
+        return value_error("math domain error");
+    }
+    Ok(Value::Float(match base {
+        Some(base) => n.ln() / base.ln(),
+        None => n.ln(),
+    }))
 }
 
 fn number(arguments: Arguments) -> Outcome<f64> {

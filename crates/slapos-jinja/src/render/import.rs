@@ -33,8 +33,7 @@ impl Machine<'_> {
             } => match self.first_template(frame, name)? {
                 Some((name, block)) => {
                     let inner = self.frame_of(frame, &name, *with_context);
-                    self.block(&inner, &block, out)?;
-                    Ok(())
+                    self.block(&inner, &block, out).map(drop)
                 }
                 None if *ignores_missing => Ok(()),
                 None => self.not_found(frame, name),
@@ -45,7 +44,7 @@ impl Machine<'_> {
                 with_context,
             } => {
                 let module = self.import(frame, name, *with_context)?;
-                frame.scope.set(target, module);
+                frame.scope.set_imported(target, module);
                 Ok(())
             }
             Statement::FromImport {
@@ -58,12 +57,16 @@ impl Machine<'_> {
                     return type_error("no module");
                 };
                 for (name, alias) in names {
+                    if name.starts_with('_') {
+                        let message = format!("the name `{name}` is private to its template");
+                        return fail(ErrorKind::Syntax, message);
+                    }
                     let found = module.attributes.borrow().get(name).cloned();
                     let value = found.unwrap_or_else(|| {
                         let template = &module.printed;
                         Value::missing(format!("the template {template} does not export `{name}`"))
                     });
-                    frame.scope.set(alias, value);
+                    frame.scope.set_imported(alias, value);
                 }
                 Ok(())
             }
@@ -82,7 +85,10 @@ impl Machine<'_> {
         let mut text = String::new();
         self.block(&inner, &block, &mut text)?;
         let names = inner.scope.names.borrow();
-        let exported = names.iter().filter(|(name, _)| !name.starts_with('_'));
+        let imported = inner.scope.imported.borrow();
+        let exported = names
+            .iter()
+            .filter(|(name, _)| !name.starts_with('_') && !imported.contains(name));
         let module = Value::Object(Rc::new(Object {
             kind: "TemplateModule",
             printed: Rc::from(text),
@@ -91,7 +97,7 @@ impl Machine<'_> {
             )),
             ..Object::default()
         }));
-        drop(names);
+        drop((names, imported));
         if !with_context {
             self.modules.borrow_mut().insert(name, module.clone());
         }
@@ -99,10 +105,11 @@ impl Machine<'_> {
     }
 
     fn frame_of(&self, frame: &Frame, name: &str, with_context: bool) -> Frame {
-        Frame {
-            scope: Scope::new(with_context.then(|| Rc::clone(&frame.scope))),
-            template: Rc::from(name),
-        }
+        let scope = match with_context {
+            true => Scope::included(Rc::clone(&frame.scope)),
+            false => Scope::new(None),
+        };
+        Frame::top(scope, &Rc::from(name))
     }
 
     /// The first of the named templates that is there.

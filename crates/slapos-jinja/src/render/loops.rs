@@ -95,7 +95,7 @@ impl Machine<'_> {
         frame: &Frame,
         for_loop: &Rc<ForLoop>,
         out: &mut String,
-    ) -> Outcome<()> {
+    ) -> Outcome<Flow> {
         let items = self.evaluate(frame, &for_loop.items)?;
         self.go_through(frame, for_loop, &items, 0, out)
     }
@@ -107,7 +107,7 @@ impl Machine<'_> {
         items: &Value,
         depth: usize,
         out: &mut String,
-    ) -> Outcome<()> {
+    ) -> Outcome<Flow> {
         let mut items = items.items(self)?;
         if let Some(condition) = &for_loop.condition {
             let mut kept = Vec::new();
@@ -119,10 +119,6 @@ impl Machine<'_> {
                 }
             }
             items = kept;
-        }
-        if items.is_empty() {
-            self.block(&frame.inner(), &for_loop.otherwise, out)?;
-            return Ok(());
         }
         let here = (
             Rc::clone(for_loop),
@@ -136,6 +132,7 @@ impl Machine<'_> {
             recursion: for_loop.is_recursive.then_some(here),
             last: RefCell::default(),
         });
+        let mut has_ended_one = false;
         for (at, item) in state.items.iter().enumerate() {
             state.index.set(at);
             let inner = frame.inner();
@@ -143,11 +140,17 @@ impl Machine<'_> {
                 .scope
                 .set(&Rc::from("loop"), Value::Loop(Rc::clone(&state)));
             self.assign(&inner, &for_loop.target, item.clone())?;
-            if self.block(&inner, &for_loop.body, out)? == Flow::Break {
-                break;
+            match self.block(&inner, &for_loop.body, out)? {
+                Flow::Break => break,
+                Flow::Continue => {}
+                Flow::On => has_ended_one = true,
             }
         }
-        Ok(())
+        // The original looks for a turn that came to its end, not for an item.
+        match has_ended_one {
+            true => Ok(Flow::On),
+            false => self.block(&frame.inner(), &for_loop.otherwise, out),
+        }
     }
 
     /// `loop(items)` of a recursive loop.
@@ -156,10 +159,7 @@ impl Machine<'_> {
         let Some((for_loop, scope, template)) = &state.recursion else {
             return type_error("the loop must have the word `recursive` to be called");
         };
-        let frame = Frame {
-            scope: Rc::clone(scope),
-            template: Rc::clone(template),
-        };
+        let frame = Frame::top(Rc::clone(scope), template);
         let mut text = String::new();
         self.go_through(&frame, for_loop, &items, state.depth + 1, &mut text)?;
         Ok(Value::text(text))

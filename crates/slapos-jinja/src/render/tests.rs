@@ -17,10 +17,7 @@ fn kind_of(template: &str) -> Option<ErrorKind> {
     let machine = Machine::new(&settings, Budget::default());
     machine.spend(limits::STEPS_MAX - STEPS).expect("spends");
     let block = parse(template, "t", settings.extensions).expect("parses");
-    let frame = Frame {
-        scope: Scope::new(None),
-        template: Rc::from("t"),
-    };
+    let frame = Frame::top(Scope::new(None), &Rc::from("t"));
     for name in ["itertools", "functools", "re", "json", "operator"] {
         let module = crate::module::module(name).expect("is built in");
         frame.scope.set(&Rc::from(name), module);
@@ -208,7 +205,7 @@ fn drop_of_a_machine_keeps_no_scope() {
         extensions: &[],
         templates: &NoTemplates,
     };
-    let text = "{% set ns = namespace() %}{% macro m() %}{% macro inner() %}{% endmacro %}{% set ns.m = inner %}\
+    let text = "{% set ns = namespace() %}{% macro m() %}{% if caller is defined %}{% endif %}{% macro inner() %}{% endmacro %}{% set ns.m = inner %}\
         {% set ns.ns = inner %}{% endmacro %}{{ m() }}{% for x in [1] recursive %}{% set ns.l = loop %}\
         {% macro n() %}{% endmacro %}{% endfor %}{% call(x) m() %}{% endcall %}{% import 'other' as other %}";
     #[derive(Debug)]
@@ -224,10 +221,7 @@ fn drop_of_a_machine_keeps_no_scope() {
     };
     let machine = Machine::new(&settings, Budget::default());
     let block = parse(text, "t", &[]).expect("parses");
-    let frame = Frame {
-        scope: Scope::new(None),
-        template: Rc::from("t"),
-    };
+    let frame = Frame::top(Scope::new(None), &Rc::from("t"));
     machine
         .block(&frame, &block, &mut String::new())
         .expect("renders");

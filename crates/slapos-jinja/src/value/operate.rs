@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::compare::with_sets;
 use super::iterate::{range_item, range_length};
 use super::{Dict, Key, PER_PAIR, Value, View, are_equal, int_to_float, order};
+use crate::arguments::Arguments;
 use crate::ast::{Comparison, Operator};
 use crate::error::{ErrorKind, Outcome, fail, failure, type_error};
 use crate::format;
@@ -336,14 +337,24 @@ pub(crate) fn item(
         Value::Tuple(items) => at(items.len()).and_then(|at| items.get(at).cloned()),
         Value::Object(object) => match &object.items {
             Some(items) => at(items.len()).and_then(|at| items.get(at).cloned()),
-            None => None,
+            None => {
+                let method = object.attributes.borrow().get("__getitem__").cloned();
+                let index = Arguments::of([index.clone()]);
+                match method.map(|method| machine.call(&method, index)) {
+                    Some(Err(failure)) if failure.kind == ErrorKind::Index => None,
+                    found => found.transpose()?,
+                }
+            }
         },
-        Value::Str(text) => match text.is_ascii() {
-            true => at(text.len()).and_then(|at| text.get(at..=at).map(Value::text)),
-            false => at(text.chars().count())
-                .and_then(|at| text.chars().nth(at))
-                .map(|c| Value::text(c.encode_utf8(&mut [0; 4]))),
-        },
+        Value::Str(text) => {
+            let length = container.counted_length(machine)?.unwrap_or(0);
+            match length == text.len() {
+                true => at(length).and_then(|at| text.get(at..=at).map(Value::text)),
+                false => at(length)
+                    .and_then(|at| text.chars().nth(at))
+                    .map(|c| Value::text(c.encode_utf8(&mut [0; 4]))),
+            }
+        }
         Value::Bytes(bytes) => at(bytes.len())
             .and_then(|at| bytes.get(at))
             .map(|byte| Value::Int(i128::from(*byte))),

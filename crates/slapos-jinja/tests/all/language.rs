@@ -469,3 +469,164 @@ fn render_of_calls_ignores_no_argument() {
     }
     assert_eq!(error("{{ [1, 2].index(2, 0, 1) }}").kind, ErrorKind::Value);
 }
+
+#[test]
+fn render_of_blocks_and_includes_hides_what_jinja2_hides() {
+    for (template, expected) in [
+        (
+            "{% for x in [1] %}{% block b %}{{ x is defined }}{% endblock %}{% endfor %}",
+            "False",
+        ),
+        (
+            "{% for x in [1] %}{% block b scoped %}{{ x }}{% endblock %}{% endfor %}",
+            "1",
+        ),
+        ("{% set x = 1 %}{% block b %}{{ x }}{% endblock %}", "1"),
+    ] {
+        assert_eq!(text(template), expected, "{template}");
+    }
+    #[derive(Debug)]
+    struct Others;
+    impl Load for Others {
+        fn load(&self, name: &str) -> Option<Result<String, String>> {
+            let text = match name {
+                "b" => "{{ loop is defined }}{{ x }}",
+                "c" => "{% import 'd' as d %}{% set own = d.z %}",
+                "d" => "{% set z = 1 %}{% set _z = 2 %}",
+                _ => return None,
+            };
+            Some(Ok(text.to_owned()))
+        }
+    }
+    for (template, expected) in [
+        ("{% for x in [7] %}{% include 'b' %}{% endfor %}", "False7"),
+        (
+            "{% import 'c' as c %}{{ c.own }}{{ c.d is defined }}",
+            "1False",
+        ),
+    ] {
+        let found = with(template, &Others);
+        assert_eq!(found.as_deref(), Ok(expected), "{template}");
+    }
+    let private = with("{% from 'd' import _z %}", &Others);
+    assert_eq!(private.map_err(|error| error.kind), Err(ErrorKind::Syntax));
+}
+
+#[test]
+fn render_of_break_and_continue_leaves_through_filters_and_else() {
+    for word in ["break", "continue"] {
+        for (template, expected) in [
+            (
+                "{% for i in [1,2] %}{% filter upper %}a{% LEAVE %}b{% endfilter %}c{% endfor %}",
+                "",
+            ),
+            (
+                "{% for i in [1,2] %}{% set x %}a{% LEAVE %}{% endset %}c{% endfor %}",
+                "",
+            ),
+            (
+                "{% for j in [1,2] %}{{ j }}{% for i in [] %}{% else %}{% LEAVE %}b{% endfor %}c{% endfor %}",
+                if word == "break" { "1" } else { "12" },
+            ),
+            // No turn came to its end.
+            (
+                "{% for i in [1,2] %}{% LEAVE %}{% else %}e{% endfor %}",
+                "e",
+            ),
+        ] {
+            let template = template.replace("LEAVE", word);
+            assert_eq!(text(&template), expected, "{template}");
+        }
+    }
+}
+
+#[test]
+fn render_of_macros_takes_no_more_than_they_mention() {
+    let macros = "{% macro m(a) %}{{ a }}{% endmacro %}{% macro r(a) %}{{ varargs }}{{ kwargs }}{% endmacro %}";
+    for call in ["m(1, 2)", "m(1, z=2)", "m(1, a=2)", "m(a=1, caller=2)"] {
+        let template = format!("{macros}{{{{ {call} }}}}");
+        assert_eq!(error(&template).kind, ErrorKind::Type, "{call}");
+    }
+    let called = format!("{macros}{{% call m(1) %}}x{{% endcall %}}");
+    assert_eq!(error(&called).kind, ErrorKind::Type);
+    assert_eq!(
+        text(&format!("{macros}{{{{ r(1, 2, x=3) }}}}{{{{ r(1) }}}}")),
+        "(2,){'x': 3}(){}"
+    );
+}
+
+#[test]
+fn render_of_sorting_needs_an_order_only_between_what_differs() {
+    for (template, expected) in [
+        ("{{ [none, none]|sort }}", "[None, None]"),
+        (
+            "{{ [(1, none), (1, none)]|sort }}",
+            "[(1, None), (1, None)]",
+        ),
+        (
+            "{{ ['b', 'A', 'a']|sort }}{{ ['b', 'A']|sort(case_sensitive=true) }}",
+            "['A', 'a', 'b']['A', 'b']",
+        ),
+        (
+            "{{ 15|round(-1) }} {{ round(25, -1) }} {{ round(-25, -1) }} {{ round(5, -9) }}",
+            "20 20 -20 0",
+        ),
+        ("{{ '\\101\\60' }}", "A0"),
+        ("{{ 'odd' is test }}{{ 'nope' is test }}", "TrueFalse"),
+    ] {
+        assert_eq!(text(template), expected, "{template}");
+    }
+    for template in ["{{ [1, 'a']|sort }}", "{{ [none, 1]|sort }}"] {
+        assert_eq!(error(template).kind, ErrorKind::Type, "{template}");
+    }
+    assert_eq!(error("{{ 1 +}}").kind, ErrorKind::Syntax);
+}
+
+#[test]
+fn render_of_regular_expressions_is_pythons() {
+    for (template, expected) in [
+        ("re.match('b|ab', 'ab').group()", "ab"),
+        ("re.fullmatch('a|ab', 'ab').group()", "ab"),
+        ("re.match('b', 'ab')", "None"),
+        ("re.search('é', 'aéé').span()", "(1, 2)"),
+        ("re.search('(?P<x>b)', 'éab').start('x')", "2"),
+        ("re.search('(b)?(a)', 'éa').span(1)", "(-1, -1)"),
+        ("re.search('(b)?(a)', 'éa').groups('-')", "('-', 'a')"),
+        ("re.findall('(b)?(a)', 'aba')", "[('', 'a'), ('b', 'a')]"),
+        ("re.findall('x*', 'axb')", "['', 'x', '', '']"),
+        ("re.findall('a|', 'ba')", "['', 'a', '']"),
+        ("re.sub('x*', '-', 'abxd')", "-a-b--d-"),
+        ("re.split('x*', 'axbc')", "['', 'a', '', 'b', 'c', '']"),
+        ("re.sub('A', 'b', 'aaa', 2, re.I)", "bba"),
+        ("re.subn('a', 'b', 'aa')", "('bb', 2)"),
+        ("re.match('A', 'a', re.I).end()", "1"),
+        ("re.search('a$', 'a\\n').end()", "1"),
+        ("re.search('a\\\\Z', 'a\\n')", "None"),
+        ("re.search('\\\\\\\\Z', '\\\\Z').group()", "\\Z"),
+        ("re.match('[[a&&b]+', 'a&[').group()", "a&["),
+        ("re.match('{x}', '{x}').group()", "{x}"),
+        ("re.match(re.compile('A', re.I), 'a').group()", "a"),
+        ("re.compile('(a)(?P<b>b)').groupindex", "{'b': 2}"),
+        ("re.match('(?P<k>a)(b)?', 'a')['k']", "a"),
+        ("re.match('(a(b))', 'ab').lastindex", "1"),
+        ("re.sub('(?P<n>a)', '<\\\\g<n>>', 'ba')", "b<a>"),
+        ("re.match('a', 'a').nope is defined", "False"),
+    ] {
+        assert_eq!(
+            text(&format!("{{{{ {template} }}}}")),
+            expected,
+            "{template}"
+        );
+    }
+    for template in [
+        "re.match('\\\\h', 'a')",
+        "re.match('a', 'a', 256)",
+        "re.sub('a', '\\\\1', 'a')",
+    ] {
+        assert_eq!(
+            error(&format!("{{{{ {template} }}}}")).kind,
+            ErrorKind::Value,
+            "{template}"
+        );
+    }
+}

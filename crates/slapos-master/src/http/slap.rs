@@ -11,6 +11,7 @@ mod dialect;
 mod document;
 pub(super) mod form;
 pub(super) mod format;
+pub(super) mod forward;
 pub(super) mod frontend;
 pub(super) mod instance;
 pub(super) mod partition;
@@ -22,6 +23,7 @@ pub use computer::ensure_node;
 pub use dialect::{Dialect, ProxyDialect};
 
 use super::Context;
+use crate::forward::Forwarder;
 pub(super) use answer::Refusal;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -35,6 +37,8 @@ use std::sync::Arc;
 pub(crate) struct Face {
     pub(super) context: Context,
     pub(super) dialect: Arc<Dialect>,
+    /// The way to other masters; a proxy has one.
+    pub(super) forwarder: Option<Arc<Forwarder>>,
 }
 
 /// What a call gives back.
@@ -42,7 +46,9 @@ pub(super) type Reply = Result<axum::response::Response, Refusal>;
 
 /// The routes of the old wire, of SLAP JSON-RPC and of the HATEOAS pages. Add a new one here.
 pub fn router(context: Context, dialect: Dialect) -> Router {
+    let proxy = dialect.proxy().cloned();
     let face = Face {
+        forwarder: proxy.map(|proxy| Forwarder::start(context.store.clone(), proxy)),
         context,
         dialect: Arc::new(dialect),
     };

@@ -145,6 +145,7 @@ impl Wire {
         Self::start(Some(ProxyConfig {
             computer_id: C.to_owned(),
             products: products.into(),
+            ..ProxyConfig::default()
         }))
     }
 

@@ -89,6 +89,7 @@ fn run(
             jobs: u32::try_from(cores).unwrap_or(1),
             overrides: Vec::new(),
             only: Vec::new(),
+            network: false,
             path: limits::PATH.to_owned(),
             origins: Origins::default(),
             cancel: slapos_build::Cancel::default(),

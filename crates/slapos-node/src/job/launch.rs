@@ -125,6 +125,7 @@ mod tests {
                 jobs: 1,
                 overrides: Vec::new(),
                 only: Vec::new(),
+                network: false,
                 path: String::new(),
                 origins: slapos_build::Origins::default(),
                 cancel: slapos_build::Cancel::default(),

@@ -4,8 +4,8 @@
 //! long the master is away. It is made again from the records on disk when the agent starts, so
 //! nothing that waits can be lost.
 
+use super::master::Master;
 use crate::limits;
-use slapos_api::Client;
 use slapos_api::wire::catalog::ReleaseFiles;
 use slapos_api::wire::node::{InstanceReport, NodeReport, SoftwareReport};
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub struct Outbox {
 
 #[derive(Debug, Default)]
 struct State {
-    client: Option<Client>,
+    client: Option<Master>,
     is_watching: bool,
     is_ended: bool,
     sequence: i64,
@@ -35,9 +35,9 @@ struct State {
 #[derive(Debug)]
 pub enum Errand {
     /// There is something to deliver.
-    Deliver(Client, NodeReport),
+    Deliver(Master, NodeReport),
     /// Nothing happened for long: ask what is wanted.
-    Poll(Client),
+    Poll(Master),
     /// The agent ends.
     End,
 }
@@ -82,7 +82,7 @@ impl Outbox {
     }
 
     /// There is a way to the master, or there is none any more.
-    pub fn set_client(&self, client: Option<Client>) {
+    pub fn set_client(&self, client: Option<Master>) {
         self.lock().client = client;
         self.changed.notify_all();
     }
@@ -163,7 +163,7 @@ impl crate::release::ReadRelease for Outbox {
     fn read_release(&self, url: &str) -> Result<ReleaseFiles, String> {
         let client = self.lock().client.clone();
         let client = client.ok_or_else(|| "the master cannot be reached".to_owned())?;
-        client.read_release(url).map_err(|error| error.to_string())
+        client.read_release(url)
     }
 }
 

@@ -5,6 +5,8 @@
 //! is not run over.
 
 use super::identity::{self, JoinError};
+use super::master::Master;
+use super::old_wire::OldMaster;
 use super::outbox::{Errand, Outbox};
 use crate::limits;
 use crate::node::Node;
@@ -102,13 +104,36 @@ impl Link {
     }
 
     fn watch_once(&self, was_connected: &mut bool) -> Result<(), JoinError> {
-        let client = identity::connect(&self.node.layout, &self.node.settings)?;
+        match Master::connect(&self.node)? {
+            Master::Native(client) => self.watch_native(client, was_connected),
+            Master::Old(master) => self.ask_always(master, was_connected),
+        }
+    }
+
+    /// A master of the old wire is asked again and again: it tells nothing by itself.
+    fn ask_always(&self, master: OldMaster, was_connected: &mut bool) -> Result<(), JoinError> {
+        master.join(&self.node, &self.mail.offer())?;
+        self.mail.desired(master.read_desired()?);
+        *was_connected = true;
+        self.outbox.set_client(Some(Master::Old(master.clone())));
+        self.outbox.set_watching(true);
+        tracing::info!(url = master.url(), "master of the old wire reached");
+        loop {
+            let pause = master.pause();
+            if self.shutdown.wait(pause + self.node.jitter(pause / 4)) {
+                return Ok(());
+            }
+            self.mail.desired(master.read_desired()?);
+        }
+    }
+
+    fn watch_native(&self, client: Client, was_connected: &mut bool) -> Result<(), JoinError> {
         client.format_node(&self.mail.offer())?;
         let mut watch = client.watch(None)?;
         // Read after the stream stands, so that nothing falls between the two.
         self.mail.desired(client.read_desired()?);
         *was_connected = true;
-        self.outbox.set_client(Some(client.clone()));
+        self.outbox.set_client(Some(Master::Native(client.clone())));
         self.outbox.set_watching(true);
         tracing::info!(url = client.url(), "master reached");
         loop {
@@ -134,7 +159,7 @@ impl Link {
 
     /// Delivers a report. What the master will never take is dropped, so that it does not hold up
     /// the rest for ever.
-    fn deliver(&self, client: &Client, report: NodeReport) -> Result<(), ClientError> {
+    fn deliver(&self, client: &Master, report: NodeReport) -> Result<(), ClientError> {
         let is_one = report.instances.len() + report.software.len() == 1;
         match client.report(&report) {
             Ok(()) => {

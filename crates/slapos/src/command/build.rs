@@ -5,13 +5,16 @@
 
 use crate::engine;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::folder::sources;
 use crate::print;
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
 use slapos_build::{Cancel, Origins, SoftwareBuild, SoftwareReport};
 use std::path::{Path, PathBuf};
 
+mod check;
 mod screen;
+mod shell;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +24,8 @@ Examples:
   slapos build https://example.org/software.cfg    A profile from the web
   slapos build software.cfg zlib:version=1.3.1     With an option set above all files
   slapos build software.cfg --json | tail -1       How each part stands, for programs
+  slapos build shell zlib                          Stand where the steps of a part stood
+  slapos build check software.cfg                  Build twice, tell what differs
 
 Run again it does only what is missing; a build that was killed goes on where it was.
 
@@ -38,7 +43,10 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {}
+enum Action {
+    Shell(shell::Args),
+    Check(check::Args),
+}
 
 /// What to build, and how.
 #[derive(Debug, clap::Args)]
@@ -67,15 +75,23 @@ struct How {
     /// ~/.cache/slapos/sources].
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Where parts with `shared = true` are installed; builds may share it [default: shared, in the
+    /// root].
+    #[arg(long, value_name = "DIR")]
+    shared: Option<PathBuf>,
     /// Take sources from the cache only.
     #[arg(long)]
     offline: bool,
+    /// Let the steps of packages reach the network; else they are cut off where the kernel can.
+    #[arg(long)]
+    network: bool,
 }
 
 /// Runs it; `root` is the folder to build into.
 pub(crate) fn run(args: Args, root: Option<PathBuf>, json: bool) -> Outcome {
     match args.action {
-        Some(action) => match action {},
+        Some(Action::Shell(args)) => shell::run(&args, &build_root(root)?),
+        Some(Action::Check(args)) => check::run(&args, &build_root(root)?, json),
         None => build(&args.order, root, json),
     }
 }
@@ -102,12 +118,13 @@ impl Order {
         SoftwareBuild {
             profile: self.file.clone().unwrap_or_default(),
             root: root.to_owned(),
-            shared: Some(root.join("shared")),
+            shared: Some(self.how.shared(root)),
             cache: self.how.cache.clone().unwrap_or_else(|| sources(root)),
             jobs: self.how.jobs.unwrap_or_else(slapos_build::default_jobs),
             overrides: self.assignments.clone(),
             only: self.how.part.clone(),
             path: slapos_build::default_path(),
+            network: self.how.network,
             origins: Origins {
                 url: !self.how.offline,
                 debian: !self.how.offline,
@@ -117,21 +134,22 @@ impl Order {
     }
 }
 
+impl How {
+    /// Absolute, since it stands in what is built.
+    fn shared(&self, root: &Path) -> PathBuf {
+        let named = self.shared.as_deref().map(std::path::absolute);
+        match named {
+            Some(Ok(shared)) => shared,
+            _ => root.join("shared"),
+        }
+    }
+}
+
 /// The folder that was named, or `slapos-build` here. `SLAPOS_ROOT` is a node's and does not count.
 fn build_root(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let root = named.unwrap_or_else(|| PathBuf::from("slapos-build"));
     std::path::absolute(&root)
         .map_err(|error| Failure::usage(format!("{} is no folder: {error}", root.display())))
-}
-
-/// Sources are the user's, so that builds share them; without a home they are the build's own.
-fn sources(root: &Path) -> PathBuf {
-    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let cache = named("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
-    match cache.or_else(|| Some(named("HOME")?.join(".cache"))) {
-        Some(cache) => cache.join("slapos/sources"),
-        None => root.join("var/cache"),
-    }
 }
 
 fn end_line(root: &Path, report: &SoftwareReport) -> Json {

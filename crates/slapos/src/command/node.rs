@@ -1,5 +1,7 @@
 //! `slapos node …`: the agent of this machine, its steps one by one, and the nodes of the master.
 
+pub(crate) mod cfg;
+
 use crate::cli::Context;
 use crate::client_file::connect;
 use crate::engine;
@@ -8,13 +10,18 @@ use crate::print;
 use clap::Subcommand;
 use serde::Serialize;
 use slapos_node::{InstanceStatus, Mode, PromiseSummary, SoftwareStatus};
+use std::path::{Path, PathBuf};
+
+mod prune;
 
 const EXAMPLES: &str = "\
 Examples:
   slapos node list                     The nodes that the master knows
   slapos node status                   This node, also when no master answers
   slapos node instance --dry-run       What the agent would do now
+  slapos node prune --dry-run          Shared parts that nothing needs any more
   slapos node promise slappart0        Check the promises of one partition now
+  slapos node run --cfg slapos.cfg     Run on a Python `slapos proxy`, by its own file
 
 `slapos up` runs the agent; the steps are for when it does not run.";
 
@@ -22,6 +29,9 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
+    /// The configuration of a Python SlapOS node: its master is spoken to in the old wire.
+    #[arg(long, global = true, value_name = "FILE")]
+    cfg: Option<PathBuf>,
     #[command(subcommand)]
     action: Action,
 }
@@ -42,6 +52,7 @@ enum Action {
     Instance(Step),
     /// Check promises now.
     Promise(Step),
+    Prune(prune::Args),
     /// Show how this node stands, also when no master answers.
     Status,
 }
@@ -58,15 +69,17 @@ struct Step {
 
 /// Runs it.
 pub(crate) fn run(context: &Context, args: Args) -> Outcome {
+    let cfg = args.cfg.as_deref();
     match args.action {
         Action::List => list(context),
-        Action::Run(child) => engine::run_node(&context.folder, &child),
+        Action::Run(child) => engine::run_node(&context.folder, cfg, &child),
         Action::Register(args) => super::register::run(context, &args),
-        Action::Format(step) => format(context, step),
-        Action::Software(step) => software(context, step),
-        Action::Instance(step) => instance(context, step),
-        Action::Promise(step) => promise(context, step),
-        Action::Status => status(context),
+        Action::Format(step) => format(context, cfg, step),
+        Action::Software(step) => software(context, cfg, step),
+        Action::Instance(step) => instance(context, cfg, step),
+        Action::Promise(step) => promise(context, cfg, step),
+        Action::Prune(args) => prune::run(context, &args),
+        Action::Status => status(context, cfg),
     }
 }
 
@@ -80,8 +93,8 @@ fn list(context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn format(context: &Context, step: Step) -> Outcome {
-    let config = engine::node_config(&context.folder)?;
+fn format(context: &Context, cfg: Option<&Path>, step: Step) -> Outcome {
+    let config = engine::node_config(&context.folder, cfg)?;
     let summary = slapos_node::format(&config, &step.options()).map_err(engine::node_failure)?;
     let warnings: Vec<String> = summary.warnings.clone();
     show(context, &summary, || {
@@ -97,8 +110,8 @@ fn format(context: &Context, step: Step) -> Outcome {
     Ok(if is_broken { Exit::Failed } else { Exit::Done })
 }
 
-fn software(context: &Context, step: Step) -> Outcome {
-    let config = engine::node_config(&context.folder)?;
+fn software(context: &Context, cfg: Option<&Path>, step: Step) -> Outcome {
+    let config = engine::node_config(&context.folder, cfg)?;
     let summary = slapos_node::software(&config, &step.options()).map_err(engine::node_failure)?;
     show(context, &summary, || {
         let mut lines = plan_lines(&summary.plan);
@@ -108,8 +121,8 @@ fn software(context: &Context, step: Step) -> Outcome {
     Ok(exit_of(&summary.failures))
 }
 
-fn instance(context: &Context, step: Step) -> Outcome {
-    let config = engine::node_config(&context.folder)?;
+fn instance(context: &Context, cfg: Option<&Path>, step: Step) -> Outcome {
+    let config = engine::node_config(&context.folder, cfg)?;
     let summary = slapos_node::instance(&config, &step.options()).map_err(engine::node_failure)?;
     show(context, &summary, || {
         let mut lines = plan_lines(&summary.plan);
@@ -119,15 +132,15 @@ fn instance(context: &Context, step: Step) -> Outcome {
     Ok(exit_of(&summary.failures))
 }
 
-fn promise(context: &Context, step: Step) -> Outcome {
-    let config = engine::node_config(&context.folder)?;
+fn promise(context: &Context, cfg: Option<&Path>, step: Step) -> Outcome {
+    let config = engine::node_config(&context.folder, cfg)?;
     let summary = slapos_node::promise(&config, &step.options()).map_err(engine::node_failure)?;
     show(context, &summary, || promise_lines(&summary))?;
     Ok(exit_of(&summary.failures))
 }
 
-fn status(context: &Context) -> Outcome {
-    let config = engine::node_config(&context.folder)?;
+fn status(context: &Context, cfg: Option<&Path>) -> Outcome {
+    let config = engine::node_config(&context.folder, cfg)?;
     let status = slapos_node::status(&config).map_err(engine::node_failure)?;
     show(context, &status, || {
         let runs = |is_running| if is_running { "runs" } else { "does not run" };

@@ -4,13 +4,13 @@
 //! its state in `database_uri` as a master of ours, and listens on loopback only. Start with
 //! [`run`]; the file's language is in `ini.rs`.
 
-mod ini;
+pub(crate) mod ini;
 
 use crate::engine::{self, ChildArgs};
 use crate::failure::{Failure, Outcome};
 use clap::Subcommand;
 use ini::Ini;
-use slapos_master::{Database, MasterConfig, ProxyConfig};
+use slapos_master::{Database, MasterConfig, OtherMaster, ProxyConfig};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,8 +22,9 @@ Examples:
   slapos proxy start --cfg slapos.cfg --port 4000
 
 The file is that of the Python SlapOS: sections [slapos] (computer_id) and [slapproxy] (host, port,
-database_uri, software_product_list). What the proxy of the original offers and this one does not
-(multimaster, shacache, public files, http relay) is said at the start, never fatal.";
+database_uri, software_product_list), and [multimaster/URL] (key, cert, ca, software_release_list,
+computer, partition): what other masters serve. What the proxy of the original offers and this one does not
+(shacache, public files, http relay) is said at the start, never fatal.";
 
 /// A master for one machine without certificates, as `slapos proxy` of the Python SlapOS.
 #[derive(Debug, clap::Args)]
@@ -83,19 +84,20 @@ pub(crate) fn run(args: Args) -> Outcome {
         ))
     })?;
     let settings = Settings::read(&ini, &args)?;
-    for hint in settings.left_out(&ini) {
-        note(&hint);
-    }
+    note_all(&settings.left_out(&ini));
     let log = settings.log_file.clone();
     engine::run_configured(&settings.into_config(), &log, &ChildArgs::default())
 }
 
-fn note(text: &str) {
+/// Tells what a file says that means nothing here.
+pub(crate) fn note_all(texts: &[String]) {
     use std::io::Write;
     let mut stderr = std::io::stderr();
     let word = if stderr.is_terminal() { "Note" } else { "note" };
-    // Whoever closed standard error does not want to be told.
-    let _ = writeln!(stderr, "{word}: {text}");
+    for text in texts {
+        // Whoever closed standard error does not want to be told.
+        let _ = writeln!(stderr, "{word}: {text}");
+    }
 }
 
 fn cfg_path(asked: Option<&Path>) -> PathBuf {
@@ -152,6 +154,7 @@ impl Settings {
             proxy: ProxyConfig {
                 computer_id: need("computer_id")?,
                 products: read_products(&products)?,
+                masters: read_masters(ini)?,
             },
         })
     }
@@ -159,13 +162,10 @@ impl Settings {
     /// What the file asks for and this proxy has not.
     fn left_out(&self, ini: &Ini) -> Vec<String> {
         let mut hints = Vec::new();
-        for section in ini
-            .sections()
-            .filter(|name| name.starts_with("multimaster/"))
-        {
-            hints.push(format!(
-                "[{section}]: nothing is forwarded to other masters"
-            ));
+        for section in ini.sections().filter(|name| name.starts_with(MASTER)) {
+            for key in ini.keys(section).filter(|key| !MASTER_KEYS.contains(key)) {
+                hints.push(format!("[{section}] {key}: this proxy has no such thing"));
+            }
         }
         for key in ini.keys("slapproxy") {
             let is_known = matches!(
@@ -207,6 +207,45 @@ fn read_host(host: Option<&str>) -> Result<IpAddr, Failure> {
 fn read_port(text: &str) -> Result<u16, Failure> {
     text.parse()
         .map_err(|_| Failure::new(format!("`{text}` is no port")))
+}
+
+/// How the section of another master begins, and what may stand in it.
+const MASTER: &str = "multimaster/";
+const MASTER_KEYS: [&str; 6] = [
+    "key",
+    "cert",
+    "ca",
+    "software_release_list",
+    "computer",
+    "partition",
+];
+
+fn read_masters(ini: &Ini) -> Result<BTreeMap<String, OtherMaster>, Failure> {
+    let mut masters = BTreeMap::new();
+    for section in ini.sections() {
+        let Some(url) = section.strip_prefix(MASTER) else {
+            continue;
+        };
+        let find = |key: &str| {
+            let found = ini.find(section, key);
+            found.map_err(|cause| Failure::new(format!("[{section}] {key}: {cause}")))
+        };
+        let path = |key: &str| Ok::<_, Failure>(find(key)?.map(PathBuf::from));
+        let releases = find("software_release_list")?.unwrap_or_default();
+        let releases = releases.lines().map(str::trim);
+        let other = OtherMaster {
+            key: path("key")?,
+            cert: path("cert")?,
+            ca: path("ca")?,
+            releases: releases
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            seat: find("computer")?.zip(find("partition")?),
+        };
+        masters.insert(url.to_owned(), other);
+    }
+    Ok(masters)
 }
 
 fn read_products(text: &str) -> Result<BTreeMap<String, String>, Failure> {
@@ -251,6 +290,23 @@ mod tests {
             read.proxy.products["demo"],
             "http://sr.example.org/software.cfg"
         );
+    }
+
+    #[test]
+    fn settings_of_other_masters_are_read() {
+        let read = settings(
+            "[slapproxy]\nhost = 127.0.0.1\nport = 1\ndatabase_uri = x\ncomputer_id = c\n\
+             [multimaster/http://other:1/]\nsoftware_release_list =\n  http://a\n  /b\n\
+             computer = far\npartition = slappart1\n[multimaster/https://far]\nkey = /k\n\
+             cert = /c\nca = /a\nunheard = 1\n",
+        );
+        let read = read.ok().unwrap();
+        let near = &read.proxy.masters["http://other:1/"];
+        assert_eq!(near.releases, ["http://a", "/b"]);
+        assert_eq!(near.seat, Some(("far".to_owned(), "slappart1".to_owned())));
+        let far = &read.proxy.masters["https://far"];
+        assert_eq!(far.ca.as_deref(), Some(Path::new("/a")));
+        assert!(far.releases.is_empty() && far.seat.is_none());
     }
 
     #[test]

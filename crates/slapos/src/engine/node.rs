@@ -8,12 +8,13 @@ use crate::log_file::start_logging;
 use crate::print;
 use crate::system::{SystemClock, SystemRandom};
 use slapos_node::{Mode, NodeConfig, NodeError, Settings, Shutdown, StepOptions};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Runs the agent until it is told to end.
-pub(crate) fn run_node(folder: &Folder, child: &ChildArgs) -> Outcome {
+pub(crate) fn run_node(folder: &Folder, cfg: Option<&Path>, child: &ChildArgs) -> Outcome {
     let signals = ending::block_signals(&[])?;
-    let config = node_config(folder)?;
+    let config = node_config(folder, cfg)?;
     start_logging(&folder.log_dir().join("node.log"))?;
     let shutdown = Shutdown::new();
     let handle = shutdown.clone();
@@ -33,12 +34,18 @@ pub(crate) fn run_node(folder: &Folder, child: &ChildArgs) -> Outcome {
     }
 }
 
-/// What the agent and its steps are told.
-pub(crate) fn node_config(folder: &Folder) -> Result<NodeConfig, Failure> {
+/// What the agent and its steps are told: by `<root>/etc/node.json`, or by a file of the original.
+pub(crate) fn node_config(folder: &Folder, cfg: Option<&Path>) -> Result<NodeConfig, Failure> {
     let program = std::env::current_exe()
         .map_err(|error| Failure::new(format!("cannot find the slapos program: {error}")))?;
-    let settings =
-        Settings::load(folder.root()).map_err(|error| Failure::new(error.to_string()))?;
+    let settings = match cfg {
+        Some(path) => {
+            let cfg = crate::command::node::cfg::read(path)?;
+            crate::command::proxy::note_all(&cfg.notes);
+            cfg.settings
+        }
+        None => Settings::load(folder.root()).map_err(|error| Failure::new(error.to_string()))?,
+    };
     Ok(NodeConfig {
         root: folder.root().to_owned(),
         program,

@@ -227,3 +227,97 @@ fn build_of_a_broken_profile_shows_the_place_and_still_ends_with_the_parts() {
     let message = last["error"]["message"].as_str().unwrap();
     assert!(message.contains("software.cfg:5"), "{message}");
 }
+
+#[test]
+fn build_shell_stands_where_a_failed_part_stood() {
+    let builds = Builds::new();
+    builds.write("pre-install = false\nenvironment =\n  COLOUR=blue\n");
+    assert_eq!(builds.json(&[]).1, Some(1));
+    let script = "cat program; echo $COLOUR; echo $HOME";
+    let words = ["build", "shell", "user", "--", "/bin/sh", "-c", script];
+    let ran = builds.world.run(&words);
+    assert_eq!(ran.code, Some(0), "{}", ran.shown());
+    let home = "[WORLD]/slapos-build/.slapos/build/user/home";
+    assert_eq!(ran.stdout, format!("made\nblue\n{home}\n"));
+    let ran = builds.world.run(&["build", "shell", "nobody"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("was never built"), "{}", ran.stderr);
+}
+
+#[test]
+fn build_check_tells_what_depends_on_the_moment() {
+    let builds = Builds::new();
+    let check = |words: &[&str]| {
+        let mut all = vec!["build", "check", "software.cfg"];
+        all.extend(words);
+        builds.world.run(&all)
+    };
+    let ran = check(&[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.shown());
+    assert!(
+        ran.stdout.contains("3 parts are the same"),
+        "{}",
+        ran.stdout
+    );
+    let ran = check(&["alone:post-install=cat /proc/sys/kernel/random/uuid > %(location)s/id"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.shown());
+    assert!(
+        ran.stdout.contains("alone: id: its bytes differ from"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn build_steps_reach_no_network_or_the_build_says_so() {
+    let builds = Builds::new();
+    // Without a network there is nothing but the loopback interface.
+    builds.write("post-install = grep -c : /proc/net/dev > %(location)s/interfaces\n");
+    let (last, code) = builds.json(&["--part", "user"]);
+    assert_eq!(code, Some(0), "{last}");
+    let place = builds
+        .world
+        .path()
+        .join("slapos-build/parts/user/interfaces");
+    let count = fs_err::read_to_string(place).unwrap();
+    let is_warned = last["warnings"].to_string().contains("network");
+    assert!(
+        count.trim() == "1" || is_warned,
+        "{count} interfaces, {last}"
+    );
+    let (last, _) = builds.json(&["--part", "user", "--network", "user:x=1"]);
+    assert_eq!(last["warnings"], serde_json::json!([]));
+}
+
+#[test]
+fn node_prune_removes_what_no_release_names() {
+    let builds = Builds::new();
+    // As a node has it: releases below `software`, shared parts beside them.
+    let root = builds.world.root();
+    let unused = root.join("shared/zlib/0123456789abcdef0123456789abcdef");
+    fs_err::create_dir_all(&unused).unwrap();
+    let (release, shared) = (root.join("software/release"), root.join("shared"));
+    let words = [
+        "--root",
+        release.to_str().unwrap(),
+        "--shared",
+        shared.to_str().unwrap(),
+    ];
+    let (last, _) = builds.json(&words);
+    let used = Path::new(last["parts"]["hello"]["location"].as_str().unwrap());
+    assert!(used.starts_with(&shared), "{last}");
+    let ran = builds.world.run(&["node", "prune", "--dry-run"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.shown());
+    assert!(
+        ran.stdout.contains("would remove 1 shared parts, 1 stay"),
+        "{}",
+        ran.stdout
+    );
+    let ran = builds.world.run(&["node", "prune", "--json"]);
+    assert!(
+        ran.stdout.contains("zlib") && !ran.stdout.contains("hello"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!unused.exists() && used.join("bin/program").exists());
+}

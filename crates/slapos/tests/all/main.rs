@@ -10,6 +10,7 @@
 mod program;
 
 mod build;
+mod cache;
 mod cli;
 mod life;
 mod profile;

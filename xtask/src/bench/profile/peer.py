@@ -50,6 +50,9 @@ def main():
         build[part]
     order = list(build._parts)
     sections = {name: dict(build[name].items()) for name in build._raw}
+    # It pins itself, which nobody else has to (docs/profile-language.md, `opt-versions`).
+    for name in ("zc.buildout", "zc.recipe.egg"):
+        sections["versions"].pop(name, None)
     json.dump({"sections": sections, "order": order}, sys.stdout)
 
 

@@ -3,7 +3,7 @@
 //! Each in a folder of its own, on loopback, killed and removed at the end.
 
 use super::super::load::{Answer, call};
-use super::super::process::{cpu_us, pss_kib};
+use super::super::process::{cpu_us, process_ticks, pss_kib};
 use super::super::wait::wait_for;
 use super::super::world::{free_address, make_folder};
 use super::form::{Call, full_information};
@@ -112,7 +112,12 @@ impl Side {
         self.child.as_ref().map_or(0, Child::id)
     }
 
+    /// CPU time. The original answers each call in a thread that ends with it, whose time only the
+    /// process as a whole knows, in hundredths of a second.
     pub(super) fn cpu_ms(&self) -> f64 {
+        if self.kind == Kind::Theirs {
+            return f64::from(u32::try_from(process_ticks(self.pid())).unwrap_or(u32::MAX)) * 10.0;
+        }
         f64::from(u32::try_from(cpu_us(self.pid())).unwrap_or(u32::MAX)) / 1000.0
     }
 

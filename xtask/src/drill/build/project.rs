@@ -71,8 +71,23 @@ impl Project {
         text
     }
 
+    /// As on a node: releases in `software`, shared parts beside them.
     pub(super) fn root(&self) -> PathBuf {
-        self.folder.join("root")
+        self.node().join("software/release")
+    }
+
+    fn node(&self) -> PathBuf {
+        self.folder.join("node")
+    }
+
+    /// What was pruned, as the program tells it.
+    pub(super) fn prune(&self) -> Result<Value, String> {
+        let mut command = Command::new(&self.program);
+        command.arg("--root").arg(self.node());
+        let output = command.args(["node", "prune", "--json"]).output();
+        let output = output.map_err(|error| error.to_string())?;
+        serde_json::from_slice(&output.stdout)
+            .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -87,6 +102,7 @@ impl Project {
         let mut command = Command::new(&self.program);
         command.arg("build").arg(self.folder.join("software.cfg"));
         command.arg("--root").arg(self.root());
+        command.arg("--shared").arg(self.node().join("shared"));
         command.arg("--cache").arg(self.folder.join("cache"));
         command
     }
@@ -101,7 +117,7 @@ impl Project {
 
     /// Begins anew.
     pub(super) fn forget(&self) -> Result<(), String> {
-        match std::fs::remove_dir_all(self.root()) {
+        match std::fs::remove_dir_all(self.node()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
             _ => Ok(()),
         }
@@ -109,7 +125,7 @@ impl Project {
 
     /// Every part that is recorded as installed is whole.
     pub(super) fn check_records(&self) -> Result<usize, String> {
-        check_records(&self.root())
+        check_records(&self.root(), &self.node().join("shared"))
     }
 
     /// All parts are there and whole.
@@ -135,7 +151,7 @@ impl Project {
 }
 
 /// How many parts are recorded below a root; each of them is whole, and so is each shared folder with a mark.
-fn check_records(root: &Path) -> Result<usize, String> {
+fn check_records(root: &Path, shared: &Path) -> Result<usize, String> {
     let mut count = 0;
     let text = std::fs::read_to_string(root.join(".slapos/installed.json"));
     let records: Value = match text {
@@ -154,7 +170,7 @@ fn check_records(root: &Path) -> Result<usize, String> {
         check_part(&place).map_err(|error| format!("{name} is recorded and {error}"))?;
         count += 1;
     }
-    let shared = std::fs::read_dir(root.join("shared")).into_iter().flatten();
+    let shared = std::fs::read_dir(shared).into_iter().flatten();
     for name in shared.flatten() {
         for place in std::fs::read_dir(name.path())
             .into_iter()

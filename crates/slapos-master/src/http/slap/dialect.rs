@@ -7,6 +7,7 @@
 use crate::app::instance::destroy;
 use crate::app::tree::{self as rules, Removal};
 use crate::app::{AppError, Caller, catalog};
+use crate::forward::OtherMaster;
 use crate::store::instance::{self, InstanceRow};
 use crate::store::node::NodeRow;
 use crate::store::{Tx, tree};
@@ -31,6 +32,8 @@ pub struct ProxyDialect {
     pub computer_id: String,
     /// Name of a product → address of its release.
     pub products: BTreeMap<String, String>,
+    /// Address of another master → how it is reached and what it serves.
+    pub masters: BTreeMap<String, OtherMaster>,
     /// New at each start: 32 letters and digits.
     pub run_id: String,
 }

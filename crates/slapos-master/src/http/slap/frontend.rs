@@ -24,7 +24,11 @@ pub(in crate::http) struct FakeFrontend {
 
 /// The answer, when such a frontend is asked of a proxy with all that it needs.
 pub(in crate::http) fn find(dialect: &Dialect, asked: &Asked) -> Option<FakeFrontend> {
-    if dialect.proxy().is_none() || !asked.shared {
+    let proxy = dialect.proxy().filter(|_| asked.shared)?;
+    let mut others = proxy.masters.values();
+    if asked.filter.contains_key("master_url")
+        || others.any(|other| other.releases.contains(&asked.release))
+    {
         return None;
     }
     let parameter = |name: &str| {

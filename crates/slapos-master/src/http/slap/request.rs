@@ -4,6 +4,7 @@ use super::answer::{Refusal, marshal};
 use super::dialect::Resolve;
 use super::document;
 use super::form::Form;
+use super::forward;
 use super::frontend;
 use super::instance::{Shown, to_map};
 use super::who::Seat;
@@ -14,7 +15,7 @@ use crate::app::{AppError, Caller, Proof, instance as rules};
 use crate::store::instance::InstanceRow;
 use crate::store::{Tx, node, tree};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::Value as Json;
 use slapos_api::slap::Value;
 use slapos_api::wire::JsonMap;
@@ -40,6 +41,8 @@ pub(in crate::http) struct Asked {
     pub(in crate::http) state: String,
     /// Who asks: a partition, and whether the header said so.
     pub(in crate::http) seat: Option<(Seat, bool)>,
+    /// The name by which this master was reached.
+    pub(in crate::http) host: String,
 }
 
 impl Asked {
@@ -62,6 +65,8 @@ pub(in crate::http) enum Outcome {
     Placed(Box<Shown>),
     /// It waits for a place.
     Waits,
+    /// Another master serves it, and answers so.
+    Elsewhere(Box<Value>),
 }
 
 /// The call.
@@ -76,6 +81,7 @@ pub(super) async fn request(
         return marshal(&fake.to_value());
     }
     match ask(&face, proof, asked).await? {
+        Outcome::Elsewhere(answer) => marshal(&answer),
         Outcome::Placed(shown) => marshal(&document::software_instance(&face.dialect, &shown)),
         Outcome::Waits => Err(Refusal::Status(
             StatusCode::REQUEST_TIMEOUT,
@@ -114,7 +120,16 @@ fn read_form(headers: &HeaderMap, form: &Form) -> Result<Asked, Refusal> {
         filter: dict("filter_xml")?,
         state,
         seat: header.or_else(|| Seat::of_form(form).map(|seat| (seat, false))),
+        host: host_of(headers),
     })
+}
+
+/// The name by which this master was reached.
+pub(in crate::http) fn host_of(headers: &HeaderMap) -> String {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    host.unwrap_or_default().to_owned()
 }
 
 /// Asks. What stands unchanged is answered by a reader; on a proxy what finds no place is refused
@@ -125,6 +140,9 @@ pub(in crate::http) async fn ask(
     asked: Asked,
 ) -> Result<Outcome, Refusal> {
     let (asked, proof) = (Arc::new(asked), Arc::new(proof));
+    if let Some(answer) = forward::forward(face, &proof, &asked).await? {
+        return Ok(Outcome::Elsewhere(Box::new(answer)));
+    }
     let key = asked.key();
     // What was never asked for needs no reader to say so.
     if face.context.asked.contains(&proof, &key)

@@ -10,21 +10,21 @@ const DEPTH_MAX: usize = 10;
 
 /// A read file.
 #[derive(Debug, Default)]
-pub(super) struct Ini {
+pub(crate) struct Ini {
     sections: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// A line that cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LineError {
+pub(crate) struct LineError {
     /// From 1.
-    pub(super) line: usize,
-    pub(super) cause: &'static str,
+    pub(crate) line: usize,
+    pub(crate) cause: &'static str,
 }
 
 impl Ini {
     /// Reads a text.
-    pub(super) fn parse(text: &str) -> Result<Self, LineError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, LineError> {
         let mut ini = Self::default();
         let (mut section, mut key): (Option<String>, Option<String>) = (None, None);
         for (index, raw) in text.lines().enumerate() {
@@ -64,7 +64,7 @@ impl Ini {
     }
 
     /// A value of a section, what it refers to filled in; empty ones count as absent.
-    pub(super) fn find(&self, section: &str, key: &str) -> Result<Option<String>, String> {
+    pub(crate) fn find(&self, section: &str, key: &str) -> Result<Option<String>, String> {
         match self.raw(section, key) {
             Some(raw) => self
                 .filled(section, raw, DEPTH_MAX)
@@ -104,12 +104,12 @@ impl Ini {
     }
 
     /// The names of all sections.
-    pub(super) fn sections(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn sections(&self) -> impl Iterator<Item = &str> {
         self.sections.keys().map(String::as_str)
     }
 
     /// The keys of a section.
-    pub(super) fn keys(&self, section: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn keys(&self, section: &str) -> impl Iterator<Item = &str> {
         let values = self.sections.get(section).into_iter();
         values.flat_map(|values| values.keys().map(String::as_str))
     }
