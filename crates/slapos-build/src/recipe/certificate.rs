@@ -101,17 +101,24 @@ pub(super) fn construct_request(
     let folder = directory.join(options::needed(part, "requests-directory")?);
     texts = texts.file(folder.join(&digest), request, 0o644);
     if let Some(wrapper) = options::text(part, "wrapper")? {
-        let quote = |path: &Path| options::shell_quote(&path.to_string_lossy());
         let program = options::needed(part, "executable")?;
-        let text = format!(
-            "#!/bin/sh -e\nuntil [ -s {} ] && [ -s {} ]; do sleep 1; done\nexec {} \"$@\"\n",
-            quote(&certificate),
-            quote(&key),
-            options::shell_quote(&program)
-        );
+        let text = waiting(&[&certificate, &key], &program);
         texts = texts.file(directory.join(wrapper), text, 0o700);
     }
     Ok(Box::new(texts))
+}
+
+/// A program that begins when these files are there.
+fn waiting(files: &[&Path], program: &str) -> String {
+    let tests: Vec<String> = files
+        .iter()
+        .map(|path| format!("[ -s {} ]", options::shell_quote(&path.to_string_lossy())))
+        .collect();
+    format!(
+        "#!/bin/sh -e\nuntil {}; do sleep 1; done\nexec {} \"$@\"\n",
+        tests.join(" && "),
+        options::shell_quote(program)
+    )
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -121,13 +121,7 @@ impl Scripts {
                     continue;
                 };
                 missing.retain(|other| other != name);
-                let path = egg.path.join("EGG-SCRIPTS").join(name);
-                let text = file::read_text(&path)
-                    .map_err(|e| format!("reading {}: {e}", path.display()))?;
-                let body = match text.split_once('\n') {
-                    Some((first, rest)) if first.starts_with("#!") => rest,
-                    _ => text.as_str(),
-                };
+                let body = body(&egg.path.join("EGG-SCRIPTS").join(name))?;
                 self.put(to, &format!("{head}{body}"), &mut written, work)?;
             }
         }
@@ -306,6 +300,15 @@ fn name_in(requirement: &str) -> &str {
 
 fn canonical(name: &str) -> String {
     name.to_lowercase().replace(['_', '.'], "-")
+}
+
+/// A script without its first line, which names a Python.
+fn body(path: &Path) -> Result<String, PartFailure> {
+    let text = file::read_text(path).map_err(|e| format!("reading {}: {e}", path.display()))?;
+    Ok(match text.split_once('\n') {
+        Some((first, rest)) if first.starts_with("#!") => rest.to_owned(),
+        _ => text,
+    })
 }
 
 /// A path as a Python literal.
