@@ -193,9 +193,7 @@ fn install_one(
         ..work_on(place, name, &tell)
     };
     let go_on = || !place.site.cancel.is_raised();
-    // An update is quick, and a run that only updates makes no jobserver.
-    let server = (!is_update).then(|| place.site.jobserver.get()).flatten();
-    let token = server.map(|server| server.take(&go_on));
+    let token = place.site.jobserver.get().map(|server| server.take(&go_on));
     let result = match wanted.parts.get(name) {
         _ if !go_on() => Err(PartFailure::Cancelled),
         Some(one) if is_update => one.part.update(&mut work),

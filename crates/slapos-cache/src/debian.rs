@@ -83,9 +83,7 @@ impl DebianOrigin {
                 return None;
             }
             if let Err(error) = self.make_table_alone(suite, &table_path, sink) {
-                search
-                    .refusals
-                    .push(format!("the index of {}: {error}", suite.name));
+                search.refuse(format!("the index of {}: {error}", suite.name));
                 return None;
             }
         } else if !table_path.exists() {
@@ -95,9 +93,7 @@ impl DebianOrigin {
         {
             Ok(locations) => locations,
             Err(error) => {
-                search
-                    .refusals
-                    .push(format!("the table of {}: {error}", suite.name));
+                search.refuse(format!("the table of {}: {error}", suite.name));
                 // It is made again the next time.
                 let _ = fs::remove_file(&table_path);
                 return None;
@@ -250,6 +246,11 @@ struct Search {
 }
 
 impl Search {
+    /// Keeps a reason why a suite did not help.
+    fn refuse(&mut self, reason: String) {
+        self.refusals.push(reason);
+    }
+
     fn new() -> Search {
         Search {
             begun: Instant::now(),

@@ -10,6 +10,7 @@ use crate::lex::{Lexeme, Token, lex};
 use crate::{Extension, limits};
 
 mod expression;
+mod import;
 
 /// Parses a template.
 pub(crate) fn parse(template: &str, name: &str, extensions: &[Extension]) -> Outcome<Block> {
@@ -512,72 +513,6 @@ impl Parser<'_> {
         let (body, _) = self.block(&["endautoescape"])?;
         self.expect_block_end()?;
         Ok(Statement::With(Vec::new(), body))
-    }
-
-    fn include(&mut self) -> Outcome<Statement> {
-        let name = self.expression()?;
-        let ignores_missing = self.is_name("ignore") && {
-            self.next();
-            self.expect_word("missing")?;
-            true
-        };
-        let with_context = self.context_words(true)?;
-        Ok(Statement::Include {
-            name,
-            ignores_missing,
-            with_context,
-        })
-    }
-
-    fn context_words(&mut self, default: bool) -> Outcome<bool> {
-        let is_with = self.is_name("with");
-        if !(is_with || self.is_name("without")) {
-            return Ok(default);
-        }
-        self.next();
-        self.expect_word("context")?;
-        Ok(is_with)
-    }
-
-    fn import(&mut self) -> Outcome<Statement> {
-        let name = self.expression()?;
-        self.expect_word("as")?;
-        let target = self.expect_name()?;
-        let with_context = self.context_words(false)?;
-        Ok(Statement::Import {
-            name,
-            target,
-            with_context,
-        })
-    }
-
-    fn import_names(&mut self) -> Outcome<Statement> {
-        let name = self.expression()?;
-        self.expect_word("import")?;
-        let mut names = Vec::new();
-        let mut with_context = false;
-        while !matches!(self.peek(), Token::BlockEnd) {
-            if !names.is_empty() && !self.is_name("with") && !self.is_name("without") {
-                self.expect_sign(",")?;
-            }
-            let is_context = (self.is_name("with") || self.is_name("without"))
-                && matches!(self.peek_at(1), Token::Name(name) if &**name == "context");
-            if is_context {
-                with_context = self.context_words(false)?;
-                break;
-            }
-            let name = self.expect_name()?;
-            let alias = match self.skip_name("as") {
-                true => self.expect_name()?,
-                false => Rc::clone(&name),
-            };
-            names.push((name, alias));
-        }
-        Ok(Statement::FromImport {
-            name,
-            names,
-            with_context,
-        })
     }
 
     fn filter_call(&mut self) -> Outcome<FilterCall> {

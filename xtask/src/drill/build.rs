@@ -64,10 +64,8 @@ fn kill(project: &Project, rounds: u32, seed: u64) -> Outcome {
     let begun = Instant::now();
     project.build()?;
     let whole = begun.elapsed();
-    say(&format!(
-        "an undisturbed build takes {:.2} s",
-        whole.as_secs_f64()
-    ));
+    let seconds = whole.as_secs_f64();
+    say(&format!("an undisturbed build takes {seconds:.2} s"));
     let (mut kills, mut wholes) = (0, 1);
     while kills < rounds {
         // Some rounds begin anew, others go on from what the last one left.

@@ -134,12 +134,8 @@ pub(super) fn run(sources: Sources) -> Outcome {
 }
 
 fn one(component: &Component, program: &Path, folder: &Path, cache: &Path) -> Outcome {
-    say(&format!(
-        "==> {} (load {:.1})",
-        component.name,
-        load_average()
-    ));
     let name = component.name;
+    say(&format!("==> {name} (load {:.1})", load_average()));
     let file = folder.join(format!("{name}.cfg"));
     let text = format!("[buildout]\nparts =\n  {name}\n\n{}", component.profile);
     std::fs::write(&file, text).map_err(|error| error.to_string())?;
@@ -169,10 +165,9 @@ fn one(component: &Component, program: &Path, folder: &Path, cache: &Path) -> Ou
     if !shown.contains(component.says) {
         return Err(format!("it was built, but says:\n{shown}"));
     }
-    let shown: Vec<&str> = shown.lines().collect();
+    let shown = shown.trim().replace('\n', " / ");
     say(&format!(
-        "{name}: built in {seconds:.1} s; it says: {}",
-        shown.join(" / ")
+        "{name}: built in {seconds:.1} s; it says: {shown}"
     ));
     Ok(())
 }

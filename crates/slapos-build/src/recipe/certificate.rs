@@ -102,21 +102,19 @@ pub(super) fn construct_request(
     texts = texts.file(folder.join(&digest), request, 0o644);
     if let Some(wrapper) = options::text(part, "wrapper")? {
         let program = options::needed(part, "executable")?;
-        let text = waiting(&[&certificate, &key], &program);
+        let text = waiting(&certificate, &key, &program);
         texts = texts.file(directory.join(wrapper), text, 0o700);
     }
     Ok(Box::new(texts))
 }
 
-/// A program that begins when these files are there.
-fn waiting(files: &[&Path], program: &str) -> String {
-    let tests: Vec<String> = files
-        .iter()
-        .map(|path| format!("[ -s {} ]", options::shell_quote(&path.to_string_lossy())))
-        .collect();
+/// A script that runs a program once both files have something in them.
+fn waiting(certificate: &Path, key: &Path, program: &str) -> String {
+    let quote = |path: &Path| options::shell_quote(&path.to_string_lossy());
     format!(
-        "#!/bin/sh -e\nuntil {}; do sleep 1; done\nexec {} \"$@\"\n",
-        tests.join(" && "),
+        "#!/bin/sh -e\nuntil [ -s {} ] && [ -s {} ]; do sleep 1; done\nexec {} \"$@\"\n",
+        quote(certificate),
+        quote(key),
         options::shell_quote(program)
     )
 }

@@ -62,10 +62,11 @@ impl Builds {
         words.push("--json");
         let output = self.command(&words).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let lines = text
-            .lines()
-            .map(|line| serde_json::from_str::<Json>(line).unwrap());
-        let last = lines.last().expect("there is a last line");
+        let lines = text.lines();
+        let mut lines: Vec<Json> = lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let last = lines.pop().expect("there is a last line");
         (last, output.status.code())
     }
 

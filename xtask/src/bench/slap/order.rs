@@ -92,12 +92,8 @@ fn report(
 ) {
     let middle = |values: &[f64]| Spread::of(values.to_vec()).median;
     let beside = theirs.map(|theirs| {
-        format!(
-            "; theirs {:.2} ms, lost {:?}, refused {}",
-            middle(&theirs.cpu_ms),
-            theirs.lost,
-            theirs.refused
-        )
+        let (cpu, lost, refused) = (middle(&theirs.cpu_ms), &theirs.lost, theirs.refused);
+        format!("; theirs {cpu:.2} ms, lost {lost:?}, refused {refused}")
     });
     let what = format!(
         "new instances, {connections} connections, {} rounds of {}; CPU {:.3} ms each, lost {:?}, \
@@ -115,11 +111,7 @@ fn report(
         let own = Spread::of(own);
         let mut figure = Figure::new(ids[index], what, own).unit("/s");
         if let Some(theirs) = theirs {
-            let theirs = Spread::of(if index == 0 {
-                theirs.new.clone()
-            } else {
-                theirs.same.clone()
-            });
+            let theirs = Spread::of([&theirs.new, &theirs.same][index].clone());
             figure = figure.goal(ahead(theirs, own.median / theirs.median, Some(goal)));
         }
         run.report(figure);
@@ -133,17 +125,14 @@ fn one_round(
     measured: &mut Measured,
 ) -> Outcome {
     let node = match side.kind {
-        Kind::Master => Some(FakeNode::join(
-            &side.client()?,
-            side.address,
-            computer,
-            count,
-        )?),
+        Kind::Master => {
+            let client = side.client()?;
+            Some(FakeNode::join(&client, side.address, computer, count)?)
+        }
         _ => side.offer(computer, count).map(|()| None)?,
     };
-    let names: Vec<String> = (0..count)
-        .map(|index| format!("i-{computer}-{index}"))
-        .collect();
+    let name = |index| format!("i-{computer}-{index}");
+    let names: Vec<String> = (0..count).map(name).collect();
     let requests: Vec<Vec<u8>> = names
         .iter()
         .map(|name| side.ask().request(name, computer))

@@ -95,6 +95,8 @@ fn publish(far: &Peer) -> Outcome {
     told.map_err(|error| error.to_string())
 }
 
+const NAMED: [&str; 2] = ["--parameters", "name=you"];
+
 /// A proxy of the original with a tree, a share and values; taken over; asked the same.
 pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     let dir = tempfile::Builder::new().prefix("slap").tempdir();
@@ -105,14 +107,7 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     let asked = [
         vec!["request", "db", RELEASE, "--parameters", EXACT],
         vec!["request", "web", RELEASE, "--state", "stopped"],
-        vec![
-            "request",
-            "site",
-            RELEASE,
-            "--slave",
-            "--parameters",
-            "name=you",
-        ],
+        [&["request", "site", RELEASE, "--slave"], &NAMED[..]].concat(),
     ];
     for words in &asked {
         theirs.slapos_says(python, words, "")?;
@@ -124,11 +119,28 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     theirs.kill();
     let at = dir.path().join("ours");
     std::fs::create_dir(&at).map_err(|error| error.to_string())?;
-    let into = at.join("proxy.db");
+    import_thrice(program, &source, &at.join("proxy.db"))?;
+    let ours = Peer::start(python, Some(program), &at, "")?;
+    let after = ours.slapos(python, &["service", "list"])?;
+    if after != before {
+        return Err(format!(
+            "the list of services is another after the move:\n{before:?}\n{after:?}"
+        ));
+    }
+    for words in &asked {
+        ours.slapos_says(python, words, "")?;
+    }
+    compare(&their_told, &ours.told()?)?;
+    say("a genuine proxy's tree, share, values and states were taken over");
+    Ok(())
+}
+
+/// Only told, done, and done again: the first says what the second does, the third finds all done.
+fn import_thrice(program: &Path, source: &Path, into: &Path) -> Outcome {
     let import = |more: &[&str]| {
         let mut command = Command::new(program);
         command.args(["--json", "master", "import", "--from-proxy"]);
-        command.arg(&source).arg("--into").arg(&into).args(more);
+        command.arg(source).arg("--into").arg(into).args(more);
         let output = command.output().map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         match output.status.success() {
@@ -143,18 +155,6 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     if wet.contains("\"left\"") || again.contains("\"taken\"") {
         return Err(format!("not all is taken over, once:\n{wet}\n{again}"));
     }
-    let ours = Peer::start(python, Some(program), &at, "")?;
-    let after = ours.slapos(python, &["service", "list"])?;
-    if after != before {
-        return Err(format!(
-            "the list of services is another after the move:\n{before:?}\n{after:?}"
-        ));
-    }
-    for words in &asked {
-        ours.slapos_says(python, words, "")?;
-    }
-    compare(&their_told, &ours.told()?)?;
-    say("a genuine proxy's tree, share, values and states were taken over");
     Ok(())
 }
 

@@ -34,7 +34,7 @@ impl Peer {
             Some(program) => program.display().to_string(),
             None => {
                 let command = python.command("slapos");
-                command.get_program().to_string_lossy().into_owned()
+                command.get_program().to_string_lossy().into()
             }
         };
         let (cfg, port) = (dir.join("proxy.cfg"), address.port());
@@ -45,14 +45,11 @@ impl Peer {
         );
         std::fs::write(&cfg, text).map_err(|error| error.to_string())?;
         // The original's proxy does not say by itself where its pages are.
-        let client = format!(
-            "[slapos]\nmaster_url = http://127.0.0.1:{port}/\n\
-             master_rest_url = http://127.0.0.1:{port}/hateoas\n"
-        );
+        let url = format!("http://127.0.0.1:{port}/");
+        let client = format!("[slapos]\nmaster_url = {url}\nmaster_rest_url = {url}hateoas\n");
         std::fs::write(dir.join("client.cfg"), client).map_err(|error| error.to_string())?;
-        let words = ["proxy", "start", "--cfg"].map(str::to_owned);
         let mut command = vec![program];
-        command.extend(words);
+        command.extend(["proxy", "start", "--cfg"].map(str::to_owned));
         command.push(cfg.display().to_string());
         let mut peer = Self {
             address,

@@ -121,7 +121,8 @@ impl Scripts {
                     continue;
                 };
                 missing.retain(|other| other != name);
-                let body = body(&egg.path.join("EGG-SCRIPTS").join(name))?;
+                let path = egg.path.join("EGG-SCRIPTS").join(name);
+                let body = body_of(&path)?;
                 self.put(to, &format!("{head}{body}"), &mut written, work)?;
             }
         }
@@ -302,18 +303,18 @@ fn canonical(name: &str) -> String {
     name.to_lowercase().replace(['_', '.'], "-")
 }
 
-/// A script without its first line, which names a Python.
-fn body(path: &Path) -> Result<String, PartFailure> {
+/// A path as a Python literal.
+fn quoted(path: &Path) -> String {
+    slapos_buildout::Typed::Str(path.display().to_string()).repr()
+}
+
+/// A script without the line that names its interpreter.
+fn body_of(path: &Path) -> Result<String, String> {
     let text = file::read_text(path).map_err(|e| format!("reading {}: {e}", path.display()))?;
     Ok(match text.split_once('\n') {
         Some((first, rest)) if first.starts_with("#!") => rest.to_owned(),
         _ => text,
     })
-}
-
-/// A path as a Python literal.
-fn quoted(path: &Path) -> String {
-    slapos_buildout::Typed::Str(path.display().to_string()).repr()
 }
 
 #[cfg(test)]
