@@ -224,6 +224,11 @@ impl Clone {
 }
 
 impl Part for Clone {
+    fn inputs(&self) -> Vec<String> {
+        // What the branch is at is no option that the profile has.
+        self.revision.iter().cloned().collect()
+    }
+
     fn kept(&self) -> BTreeMap<String, String> {
         let mut kept = BTreeMap::from([(KEPT.to_owned(), self.git.clone())]);
         kept.extend(

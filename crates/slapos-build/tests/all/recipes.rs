@@ -148,7 +148,7 @@ fn document_names_every_recipe_that_is_built_in() {
     for line in table
         .lines()
         .map(str::trim)
-        .filter(|line| line.contains("::construct") && line.contains("=>"))
+        .filter(|line| line.contains("::construct") && line.contains("=> ") && line.contains('"'))
     {
         let name = line.split('"').nth(1).unwrap_or_else(|| panic!("{line}"));
         let last = name.rsplit([':', '.']).next().unwrap();
