@@ -74,26 +74,14 @@ impl DebianOrigin {
         source: &Source,
         sink: &mut Sink<'_>,
     ) -> Option<Fetched> {
-        let table_path = self.dir.join(format!("{}.table", suite.name));
-        if make {
-            if !is_old(&table_path) || !search.has_time() {
-                return None;
-            }
-            if !sink.say(&format!("reading the index of Debian {}", suite.name)) {
-                return None;
-            }
-            if let Err(error) = self.make_table_alone(suite, &table_path, sink) {
-                search.refuse(format!("the index of {}: {error}", suite.name));
-                return None;
-            }
-        } else if !table_path.exists() {
-            return None;
-        }
+        let table_path = self.table_of(suite, make, search, sink)?;
         let locations = match Table::open(&table_path).and_then(|mut table| table.find(hash.hex()))
         {
             Ok(locations) => locations,
             Err(error) => {
-                search.refuse(format!("the table of {}: {error}", suite.name));
+                search
+                    .refusals
+                    .push(format!("the table of {}: {error}", suite.name));
                 // It is made again the next time.
                 let _ = fs::remove_file(&table_path);
                 return None;
@@ -103,6 +91,34 @@ impl DebianOrigin {
         locations
             .into_iter()
             .find_map(|uri| self.fetch_at(&uri, hash, source, search, sink))
+    }
+
+    /// The table that is there; with `make`, one that had to be made, if there is time.
+    fn table_of(
+        &self,
+        suite: &Suite,
+        make: bool,
+        search: &mut Search,
+        sink: &mut Sink<'_>,
+    ) -> Option<PathBuf> {
+        let path = self.dir.join(format!("{}.table", suite.name));
+        if !make {
+            return path.exists().then_some(path);
+        }
+        if !is_old(&path) || !search.has_time() {
+            return None;
+        }
+        if !sink.say(&format!("reading the index of Debian {}", suite.name)) {
+            return None;
+        }
+        match self.make_table_alone(suite, &path, sink) {
+            Ok(()) => Some(path),
+            Err(error) => {
+                let text = format!("the index of {}: {error}", suite.name);
+                search.refusals.push(text);
+                None
+            }
+        }
     }
 
     fn fetch_at(
@@ -246,11 +262,6 @@ struct Search {
 }
 
 impl Search {
-    /// Keeps a reason why a suite did not help.
-    fn refuse(&mut self, reason: String) {
-        self.refusals.push(reason);
-    }
-
     fn new() -> Search {
         Search {
             begun: Instant::now(),

@@ -73,12 +73,7 @@ fn kill(project: &Project, rounds: u32, seed: u64) -> Outcome {
             project.forget()?;
         }
         let moment = luck.up_to(u64::try_from(whole.as_millis()).unwrap_or(10_000));
-        let mut child = project
-            .command()
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| error.to_string())?;
+        let mut child = start(project)?;
         pause(Duration::from_millis(moment));
         let is_killed = kill_now(&mut child)?;
         let round = format!("after kill {kills}, at {moment} ms (seed {seed})");
@@ -96,6 +91,12 @@ fn kill(project: &Project, rounds: u32, seed: u64) -> Outcome {
         "{kills} kills, {wholes} builds to the end in between, all parts whole at the end"
     ));
     Ok(())
+}
+
+fn start(project: &Project) -> Result<Child, String> {
+    let mut command = project.command();
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map_err(|error| error.to_string())
 }
 
 /// Builds and prunes side by side: what a build uses stays, and what only an older one used goes.

@@ -140,27 +140,9 @@ fn one(component: &Component, program: &Path, folder: &Path, cache: &Path) -> Ou
     let text = format!("[buildout]\nparts =\n  {name}\n\n{}", component.profile);
     std::fs::write(&file, text).map_err(|error| error.to_string())?;
     let start = Instant::now();
-    let output = Command::new(program)
-        .arg("build")
-        .arg(&file)
-        .arg("--root")
-        .arg(folder.join(name))
-        .arg("--cache")
-        .arg(cache)
-        .arg("--json")
-        .output()
-        .map_err(|error| error.to_string())?;
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    let last: Value = serde_json::from_str(lines.lines().last().unwrap_or_default())
-        .map_err(|error| format!("the last line is no JSON: {error}"))?;
-    let Some(location) = last["parts"][name]["location"].as_str() else {
-        return Err(format!("it was not built: {last}"));
-    };
-    if last["ok"] != true {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
+    let location = build(name, program, (folder, cache))?;
     let seconds = start.elapsed().as_secs_f64();
-    let script = component.shows.replace("LOCATION", location);
+    let script = component.shows.replace("LOCATION", &location);
     let shown = crate::command::output("/bin/sh", &["-c", &script])?;
     if !shown.contains(component.says) {
         return Err(format!("it was built, but says:\n{shown}"));
@@ -170,4 +152,28 @@ fn one(component: &Component, program: &Path, folder: &Path, cache: &Path) -> Ou
         "{name}: built in {seconds:.1} s; it says: {shown}"
     ));
     Ok(())
+}
+
+/// Where the component is installed.
+fn build(name: &str, program: &Path, (folder, cache): (&Path, &Path)) -> Result<String, String> {
+    let output = Command::new(program)
+        .arg("build")
+        .arg(folder.join(format!("{name}.cfg")))
+        .arg("--root")
+        .arg(folder.join(name))
+        .arg("--cache")
+        .arg(cache)
+        .arg("--json")
+        .output()
+        .map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let last: Value = serde_json::from_str(lines.lines().last().unwrap_or_default())
+        .map_err(|error| format!("the last line is no JSON: {error}"))?;
+    let location = last["parts"][name]["location"].as_str();
+    location
+        .map(str::to_owned)
+        .ok_or_else(|| format!("it was not built: {last}"))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use slapos_cache::{
-    Cache, Digests, EnsureError, Fetched, Hash, Origin, OriginMiss, Sink, Source, Store,
+    Cache, Digests, EnsureError, Fetched, Hash, Origin, OriginMiss, Sink, Source, SourceNews, Store,
 };
 
 /// An origin that gives these bytes, and counts how often.
@@ -188,4 +188,30 @@ fn ensure_in_a_store_that_cannot_be_written_says_where() {
         .ensure(&Source::new("u", [hashes_of(b"bytes")[2].clone()]))
         .unwrap_err();
     assert!(error.to_string().contains("in the store"), "{error}");
+}
+
+#[test]
+fn ensure_tells_a_wrong_hash_before_it_asks_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let count = counter();
+    let cache = Cache::new(Store::new(dir.path()))
+        .with(Giving(b"wrong", counter()))
+        .with(Giving(b"bytes", Arc::clone(&count)));
+    let wanted = hashes_of(b"bytes")[0].clone();
+    let mut said = Vec::new();
+    let source = Source::new("u", [wanted.clone()]);
+    let found = cache.ensure_watched(&source, &mut |news| {
+        if let SourceNews::Said(text) = news {
+            said.push((count.load(Ordering::SeqCst), text.to_owned()));
+        }
+        true
+    });
+    assert_eq!(std::fs::read(found.unwrap().path).unwrap(), b"bytes");
+    let [(asked_before, text)] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!(*asked_before, 0);
+    for part in [wanted.hex(), hashes_of(b"wrong")[0].hex(), "asking giving"] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
 }
