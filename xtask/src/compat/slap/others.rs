@@ -176,7 +176,7 @@ fn compare(theirs: &str, ours: &str) -> Outcome {
         let words = text.split(['<', '>']).map(str::to_owned);
         let is_time = |word: &String| word.parse::<f64>().is_ok_and(|number| number > 1e9);
         let mut words: Vec<String> = words.filter(|word| !is_time(word)).collect();
-        words.retain(|word| !word.starts_with("dictionary id=") && !word.starts_with("list id="));
+        words.retain(|word| !word.contains(" id=\"i"));
         words.sort();
         words
     };
