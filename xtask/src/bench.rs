@@ -1,10 +1,12 @@
-//! `cargo xtask bench`: `first`, figures of the first whole slice beside the goals set for it, and
-//! `slap`, the old wire beside the Python original.
+//! `cargo xtask bench first`: figures of the first whole slice, beside the goals set for it; `bench profile`: of the
+//! profile language, beside zc.buildout (profile.rs); `bench slap`: the old wire beside the Python original (slap.rs).
 //!
 //! Every ratio is between two sides of the same run. Each measure is a file in `bench/` and an
 //! entry of [`MEASURES`]; add a new one there. A goal that is not met is told in the table and is
 //! no failure of the command; an answer that is wrong or lost is.
 
+mod build;
+mod child;
 mod durable;
 mod figure;
 mod idle;
@@ -12,6 +14,7 @@ mod limit;
 mod load;
 mod peer;
 pub(crate) mod process;
+mod profile;
 mod service;
 mod size;
 mod slap;
@@ -20,7 +23,8 @@ pub(crate) mod wait;
 pub(crate) mod world;
 
 use crate::Outcome;
-use crate::command::{run, say, top};
+use crate::command::{run, say};
+use crate::venv::target_folder;
 use figure::Figure;
 use std::io::Write;
 use std::path::PathBuf;
@@ -36,8 +40,15 @@ pub(crate) struct Arguments {
 enum Suite {
     /// From one command to a running service: times, memory, size, durable requests.
     First(First),
+    /// The profile language beside zc.buildout 3.0.1 from PyPI: time and memory.
+    Profile(profile::Arguments),
+    /// Run a program and tell its time and peak of memory; for the suites themselves.
+    #[command(hide = true)]
+    Child(child::Arguments),
     /// The old wire: `slapos proxy` from PyPI, ours, and our master, in one run.
     Slap(slap::Arguments),
+    /// `slapos build` beside the genuine zc.buildout with slapos.recipe.cmmi.
+    Build(build::Build),
 }
 
 #[derive(Debug, clap::Args)]
@@ -98,7 +109,10 @@ impl Bench {
 pub(crate) fn run_suite(arguments: Arguments) -> Outcome {
     match arguments.suite {
         Suite::First(first) => run_first(first),
-        Suite::Slap(arguments) => slap::run(arguments),
+        Suite::Profile(asked) => profile::run(asked),
+        Suite::Slap(asked) => slap::run(asked),
+        Suite::Child(asked) => child::run(&asked),
+        Suite::Build(build) => build::run(build),
     }
 }
 
@@ -150,12 +164,7 @@ pub(crate) fn program(named: Option<PathBuf>) -> Result<PathBuf, String> {
         return std::path::absolute(&path).map_err(|error| format!("{}: {error}", path.display()));
     }
     run("cargo", &["build", "--release", "--locked", "-p", "slapos"])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let program = target
-        .unwrap_or_else(|| top().join("target"))
-        .join("release/slapos");
-    // A relative target folder is meant from the top of the repository, where cargo ran.
-    Ok(top().join(program))
+    Ok(target_folder().join("release/slapos"))
 }
 
 fn summarise(bench: &Bench) {

@@ -3,10 +3,12 @@
 //!
 //! Each drill is a file in `drill/` and a variant of [`Drill`].
 
+mod build;
 mod catalog;
 mod client;
 mod kill;
 pub(crate) mod luck;
+mod sources;
 
 use crate::Outcome;
 
@@ -23,6 +25,10 @@ enum Drill {
     Kill(kill::Kill),
     /// Build each release of the catalogue from its sources and talk to it.
     Catalog(catalog::Catalog),
+    /// Kill builds with signal 9 at random moments, and build on a disk that is too small.
+    Build(build::Build),
+    /// Build components whose site is gone from what the Debian source archive has by their md5.
+    Sources(sources::Sources),
 }
 
 /// Runs a drill.
@@ -30,5 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     match arguments.drill {
         Drill::Kill(kill) => kill::run(kill),
         Drill::Catalog(catalog) => catalog::run(catalog),
+        Drill::Build(build) => build::run(build),
+        Drill::Sources(sources) => sources::run(sources),
     }
 }

@@ -1,4 +1,4 @@
-//! Chores of the repository: `cargo xtask test | tidy | generate | bench | compat | drill`.
+//! Chores of the repository: `cargo xtask test | tidy | generate | bench | compat | fuzz | drill`.
 //!
 //! Never shipped, and never needed to use SlapOS. Start with [`Task`].
 
@@ -6,10 +6,12 @@ mod bench;
 mod command;
 mod compat;
 mod drill;
+mod fuzz;
 mod generate;
 mod install;
 mod test;
 mod tidy;
+mod venv;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -42,6 +44,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Answer as the programs do that are replaced: random inputs, side by side.
     Compat(compat::Arguments),
+    /// Look for inputs that make the profile language panic, hang or fill the memory.
+    Fuzz(fuzz::Arguments),
     /// Break things at random, and see that nothing acknowledged is lost.
     Drill(drill::Arguments),
 }
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Task::Generate => generate::run(),
         Task::Bench(arguments) => bench::run_suite(arguments),
         Task::Compat(arguments) => compat::run(arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Drill(arguments) => drill::run(arguments),
     };
     match outcome {

@@ -1,18 +1,21 @@
 //! Unpacking archives of sources without trusting them.
 //!
 //! Refused: absolute names, `..`, links that lead out of the tree, device files, too much of anything.
-//! Set-user-id and the like are dropped. Times and owners are not kept.
+//! Set-user-id and the like are dropped, and owners; times of files are kept. The forms of archives are in `archive/`.
 
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use fs_err as fs;
-use tar::EntryType;
 
 use crate::limits;
 
-/// Unpacks a tar archive, plain or compressed with gzip, bzip2 or xz, into an empty folder.
+mod tarball;
+mod zipped;
+
+/// Unpacks a tar archive, plain or compressed with gzip, bzip2 or xz, or a zip archive, into an empty folder.
 pub(crate) fn unpack(archive: &Path, into: &Path) -> io::Result<()> {
     let mut file = fs::File::open(archive)?;
     let mut head = [0; 6];
@@ -24,10 +27,10 @@ pub(crate) fn unpack(archive: &Path, into: &Path) -> io::Result<()> {
         [0xfd, b'7', b'z', b'X', b'Z', 0] => {
             Box::new(liblzma::read::XzDecoder::new_multi_decoder(file))
         }
-        [b'P', b'K', ..] => return Err(refused("zip archives are not supported")),
+        [b'P', b'K', 3 | 5, ..] => return zipped::unpack(file, into),
         _ => Box::new(file),
     };
-    unpack_tar(io::BufReader::with_capacity(64 << 10, reader), into)
+    tarball::unpack(io::BufReader::with_capacity(64 << 10, reader), into)
 }
 
 /// The folder to work in: the archive's single top folder if it has one, else the place itself.
@@ -50,70 +53,66 @@ fn read_full(file: &mut fs::File, head: &mut [u8]) -> io::Result<usize> {
     Ok(n)
 }
 
-fn unpack_tar(reader: impl Read, into: &Path) -> io::Result<()> {
-    let mut archive = tar::Archive::new(reader);
-    let (mut entries_left, mut bytes_left) =
-        (limits::ARCHIVE_ENTRIES_MAX, limits::ARCHIVE_BYTES_MAX);
-    let mut seen = false;
-    for entry in archive.entries()? {
-        let entry = entry?;
-        entries_left = entries_left
-            .checked_sub(1)
-            .ok_or_else(|| refused("it has too many entries"))?;
-        bytes_left = bytes_left
-            .checked_sub(entry.size())
-            .ok_or_else(|| refused("it is too large"))?;
-        unpack_entry(entry, into)?;
-        seen = true;
+/// What is still allowed of one archive.
+struct Budget {
+    entries: u64,
+    bytes: u64,
+}
+
+impl Budget {
+    fn new() -> Budget {
+        Budget {
+            entries: limits::ARCHIVE_ENTRIES_MAX,
+            bytes: limits::ARCHIVE_BYTES_MAX,
+        }
     }
-    if seen {
+
+    /// Takes one entry of this size.
+    fn take(&mut self, size: u64) -> io::Result<()> {
+        let entries = self.entries.checked_sub(1);
+        self.entries = entries.ok_or_else(|| refused("it has too many entries"))?;
+        let bytes = self.bytes.checked_sub(size);
+        self.bytes = bytes.ok_or_else(|| refused("it is too large"))?;
         Ok(())
-    } else {
-        Err(refused("it is no tar archive, or an empty one"))
     }
 }
 
-fn unpack_entry(mut entry: tar::Entry<'_, impl Read>, into: &Path) -> io::Result<()> {
-    let name = entry.path()?.into_owned();
-    let Some(inside) = inside(&name)? else {
-        return Ok(());
-    };
-    let place = into.join(&inside);
-    match entry.header().entry_type() {
-        EntryType::Directory => {
-            check_parents(into, &inside)?;
-            fs::create_dir_all(&place)
-        }
-        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-            let mode = mode_of(&entry);
-            make_room(into, &inside)?;
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&place)?;
-            io::copy(&mut entry, &mut file)?;
-            file.set_permissions(std::fs::Permissions::from_mode(mode))
-        }
-        EntryType::Symlink => {
-            let target = link_target(&entry, &name)?;
-            check_link(&inside, &target)?;
-            make_room(into, &inside)?;
-            fs::os::unix::fs::symlink(target, place)
-        }
-        EntryType::Link => {
-            let target = link_target(&entry, &name)?;
-            let target = self::inside(&target)?
-                .ok_or_else(|| refused(format!("{} links to nothing", name.display())))?;
-            check_parents(into, &target)?;
-            make_room(into, &inside)?;
-            fs::hard_link(into.join(target), place)
-        }
-        EntryType::XGlobalHeader => Ok(()),
-        _ => Err(refused(format!(
-            "{} is a device or something else special",
-            name.display()
-        ))),
+/// What is kept of a file besides its bytes.
+struct Kept {
+    mode: Option<u32>,
+    /// Kept, since `make` compares times: with those of unpacking it would want to make again what is made.
+    modified: Option<SystemTime>,
+}
+
+fn put_file(reader: &mut impl Read, (into, inside): (&Path, &Path), kept: &Kept) -> io::Result<()> {
+    make_room(into, inside)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(into.join(inside))?;
+    io::copy(reader, &mut file)?;
+    file.set_permissions(std::fs::Permissions::from_mode(safe_mode(kept.mode)))?;
+    match kept.modified {
+        // A time that the file system cannot hold is not worth an error.
+        Some(time) => file.file().set_modified(time).or(Ok(())),
+        None => Ok(()),
     }
+}
+
+fn put_link(target: &Path, into: &Path, inside: &Path) -> io::Result<()> {
+    check_link(inside, target)?;
+    make_room(into, inside)?;
+    fs::os::unix::fs::symlink(target, into.join(inside))
+}
+
+/// The permission bits without set-user-id, set-group-id and sticky; the owner can always read and write.
+fn safe_mode(mode: Option<u32>) -> u32 {
+    (mode.unwrap_or(0o644) & 0o755) | 0o644
+}
+
+/// A time in seconds since 1970.
+fn time_of(seconds: u64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 /// The name as a path below the top; none for the top itself.
@@ -174,18 +173,6 @@ fn make_room(into: &Path, inside: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-fn link_target(entry: &tar::Entry<'_, impl Read>, name: &Path) -> io::Result<PathBuf> {
-    let target = entry.link_name()?;
-    let target = target.map(std::borrow::Cow::into_owned);
-    target.ok_or_else(|| refused(format!("{} links to nothing", name.display())))
-}
-
-/// The permission bits without set-user-id, set-group-id and sticky; the owner can always read and write.
-fn mode_of(entry: &tar::Entry<'_, impl Read>) -> u32 {
-    let mode = entry.header().mode().unwrap_or(0o644);
-    (mode & 0o755) | 0o644
 }
 
 fn refused(reason: impl std::fmt::Display) -> io::Error {

@@ -1,5 +1,7 @@
 //! Good archives unpack; hostile ones are refused and leave nothing outside.
 
+use tar::EntryType;
+
 use super::*;
 
 struct Entry {
@@ -40,6 +42,7 @@ fn tar_of(entries: &[Entry]) -> Vec<u8> {
         header.set_entry_type(entry.kind);
         header.set_mode(entry.mode);
         header.set_size(entry.data.len() as u64);
+        header.set_mtime(1_000_000_000);
         header.set_cksum();
         bytes.extend_from_slice(header.as_bytes());
         bytes.extend_from_slice(entry.data);
@@ -155,13 +158,75 @@ fn unpack_of_a_damaged_archive_fails() {
     assert!(unpack_bytes(&whole[..whole.len() / 2]).1.is_err());
     assert!(unpack_bytes(b"<html>no archive</html>").1.is_err());
     assert!(unpack_bytes(b"").1.is_err());
-    assert!(
-        unpack_bytes(b"PK\x03\x04 zip")
-            .1
-            .unwrap_err()
-            .to_string()
-            .contains("zip")
-    );
+    assert!(unpack_bytes(b"PK\x03\x04 zip").1.is_err());
+}
+
+#[test]
+fn unpack_keeps_the_times_that_make_compares() {
+    let (dir, result) = unpack_bytes(&tar_of(&[file("a", b"1")]));
+    result.unwrap();
+    let modified = fs::metadata(dir.path().join("in/a"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    assert_eq!(Some(modified), time_of(1_000_000_000));
+}
+
+/// A zip archive of files, each with a mode; a link is a file with the mode of one.
+fn zip_of(entries: &[(&str, u32, &[u8])]) -> Vec<u8> {
+    use std::io::Write;
+    let mut out = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    for (name, mode, data) in entries {
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Deflated)
+            .unix_permissions(*mode);
+        match mode & 0o170_000 == 0o120_000 {
+            true => out
+                .add_symlink(*name, String::from_utf8_lossy(data), options)
+                .unwrap(),
+            false => {
+                out.start_file(*name, options).unwrap();
+                out.write_all(data).unwrap();
+            }
+        }
+    }
+    out.finish().unwrap().into_inner()
+}
+
+#[test]
+fn unpack_of_a_zip_gives_files_modes_and_links() {
+    let bytes = zip_of(&[
+        ("a-1/bin/y", 0o6777, &[7; 100_000]),
+        ("a-1/l", 0o120_777, b"bin/y"),
+    ]);
+    let (dir, result) = unpack_bytes(&bytes);
+    result.unwrap();
+    let top = top_folder(&dir.path().join("in")).unwrap();
+    assert_eq!(fs::read(top.join("l")).unwrap(), [7; 100_000]);
+    let mode = fs::metadata(top.join("bin/y"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o7777, 0o755);
+}
+
+#[test]
+fn unpack_of_hostile_zips_is_refused() {
+    for entries in [
+        vec![("../evil", 0o644, &b"x"[..])],
+        vec![("/evil", 0o644, &b"x"[..])],
+        vec![("a", 0o120_777, &b"/etc/passwd"[..])],
+        vec![("a", 0o120_777, &b"../evil"[..])],
+        vec![("a", 0o120_777, &b"b"[..]), ("a/c", 0o644, &b"x"[..])],
+    ] {
+        let (_dir, result) = unpack_bytes(&zip_of(&entries));
+        let text = result.unwrap_err().to_string();
+        assert!(
+            text.contains("the archive is refused"),
+            "{}: {text}",
+            entries[0].0
+        );
+    }
 }
 
 #[test]

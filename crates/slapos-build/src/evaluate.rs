@@ -1,6 +1,7 @@
 //! From a profile's location to everything that is wanted: load, evaluate, construct.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use slapos_buildout::{LoadOptions, Override, Report, Session, load};
 use slapos_cache::{Disk, Freshness, host_machine};
@@ -16,6 +17,10 @@ pub(crate) struct Wanted {
     pub(crate) parts: BTreeMap<String, Constructed>,
     /// Of each part, the parts that are installed before it.
     pub(crate) before: BTreeMap<String, Vec<String>>,
+    /// The option `location` of each part that has one.
+    pub(crate) locations: BTreeMap<String, PathBuf>,
+    /// Whether parts that are not in here stay as they are.
+    pub(crate) is_some_parts_only: bool,
     /// What a person should know of how the profile was had.
     pub(crate) warnings: Vec<String>,
     /// Parts that the original installed just as they are wanted.
@@ -50,12 +55,21 @@ pub(crate) fn evaluate(
         Some(original) => original::unchanged(original, &order, &session)?,
         None => Vec::new(),
     };
+    book.freeze(&session, &order)?;
+    let mut locations = BTreeMap::new();
+    for part in &order {
+        if let Some(location) = session.find(part, "location")? {
+            locations.insert(part.clone(), PathBuf::from(location.into_text()));
+        }
+    }
     drop(session);
     Ok(Wanted {
         warnings: disk.take_warnings(),
         order,
         parts: book.into_parts(),
         before,
+        locations,
+        is_some_parts_only: false,
         taken_over,
     })
 }

@@ -94,6 +94,17 @@ fn sync_one(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Copies a file with its time, which `make` compares.
+pub(crate) fn copy_with_time(from: &Path, to: &Path) -> io::Result<()> {
+    let modified = fs::metadata(from)?.modified()?;
+    fs::copy(from, to)?;
+    fs::OpenOptions::new()
+        .append(true)
+        .open(to)?
+        .file()
+        .set_modified(modified)
+}
+
 /// Removes a file, a link or a whole tree, read-only folders in it too; nothing there is fine.
 pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {

@@ -10,6 +10,8 @@ use slapos_buildout::Override;
 
 use crate::engine::{self, Place, Saving};
 use crate::evaluate::{Wanted, evaluate};
+use crate::jobserver::JobserverWhenNeeded;
+use crate::network::NetworkCut;
 use crate::original::Sections;
 use crate::process::Guard;
 use crate::recipe::World;
@@ -104,6 +106,8 @@ pub fn install_instance(
         site: Site {
             cache: None,
             jobs: 1,
+            jobserver: JobserverWhenNeeded::default(),
+            network: NetworkCut::default(),
             cancel: &cancel,
             guard: &guard,
             builds: &builds,
@@ -113,7 +117,7 @@ pub fn install_instance(
         logs: own.join("log"),
         saving: Saving::Once,
     };
-    let done = engine::run(&wanted, &place, records.clone(), progress)?;
+    let done = engine::run(&wanted, &place, records.clone(), progress).whole()?;
     let mut outcome = partition::read(&install.partition_dir)?;
     for name in &wanted.order {
         if let Some(one) = wanted.parts.get(name) {

@@ -7,26 +7,40 @@
 //! Never in here: requests to the master, the supervisor, the switch of user.
 
 mod archive;
+mod compare;
+mod egg;
 mod engine;
 mod error;
 mod evaluate;
 mod file;
+mod host;
 mod instance;
+mod jobserver;
 mod limits;
+mod memory;
+mod network;
 mod original;
+mod part_environment;
 mod part_log;
 mod partition;
 mod process;
 mod progress;
 mod promise;
+mod prune;
 mod recipe;
 mod record;
 mod signature;
 mod software;
 mod work;
 
+pub use compare::{Difference, compare_builds};
 pub use error::{BuildError, BuildFailure, FailureKind};
 pub use instance::{InstanceInstall, InstanceOutcome, Program, install_instance};
+pub use part_environment::PartEnvironment;
 pub use progress::{Cancel, Progress, Step};
 pub use promise::{Check, FileState, PromiseSpec, PromiseSpecError};
-pub use software::{Origins, SoftwareBuild, SoftwareOutcome, build_software, default_path};
+pub use prune::{Prune, Pruned, prune_shared};
+pub use software::{
+    Origins, PartOutcome, PartState, SoftwareBuild, SoftwareOutcome, SoftwareReport,
+    build_software, default_jobs, default_path, report_software,
+};

@@ -72,58 +72,6 @@ pub(crate) fn parse(text: &str) -> Sections {
     sections
 }
 
-/// Writes one section in the text form; options in order of name.
-#[cfg(test)]
-pub(crate) fn write(section: &str, options: &BTreeMap<String, String>) -> String {
-    let mut text = format!("[{section}]\n");
-    for (name, value) in options {
-        text.push_str(&format!("{name} = {}\n", encode(value)));
-    }
-    text
-}
-
-/// Runs of blanks with a newline in them, and those at the ends, as placeholders.
-#[cfg(test)]
-fn encode(value: &str) -> String {
-    let is_blank = |c: char| matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{b}' | '\u{c}');
-    let mut out = String::new();
-    let mut rest = value;
-    while let Some(at) = rest.find(is_blank) {
-        let (word, after) = rest.split_at(at);
-        let length = after.find(|c| !is_blank(c)).unwrap_or(after.len());
-        let (run, after) = after.split_at(length);
-        let is_edge = after.is_empty() || (word.is_empty() && out.is_empty());
-        out.push_str(word);
-        match is_edge || run.contains('\n') {
-            true => out.push_str(&encode_run(run)),
-            false => out.push_str(run),
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    if let Some(rest) = out.strip_prefix("\n\t") {
-        out = format!("%(__buildout_space_n__)s{rest}");
-    }
-    match out.strip_suffix("\n\t") {
-        Some(head) => format!("{head}%(__buildout_space_n__)s"),
-        None => out,
-    }
-}
-
-/// The first newline stays, with a tab that makes the next line a continuation.
-#[cfg(test)]
-fn encode_run(run: &str) -> String {
-    let mut parts = run.splitn(2, '\n').map(|part| {
-        let mut part = part.to_owned();
-        for (placeholder, space) in SPACES {
-            part = part.replace(space, placeholder);
-        }
-        part
-    });
-    let head = parts.next().unwrap_or_default();
-    parts.fold(head, |head, tail| format!("{head}\n\t{tail}"))
-}
-
 /// The signature that the original gives a part: the eggs of its recipe, and a hash over each section it refers to.
 ///
 /// `signatures` has those of the parts before it, which enter the hashes.

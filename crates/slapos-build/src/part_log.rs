@@ -60,6 +60,14 @@ impl PartLog {
         lines
     }
 
+    /// The last whole line that says anything.
+    pub(crate) fn last_line(&self) -> Option<&str> {
+        let mut lines = self.tail.iter().rev();
+        lines
+            .find(|line| !line.trim().is_empty())
+            .map(String::as_str)
+    }
+
     fn end_line(&mut self) {
         let line = String::from_utf8_lossy(&self.line).into_owned();
         self.line.clear();

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::jobserver::SHELL_MAKE;
 use crate::limits;
+use crate::network::LOOPBACK;
 use crate::part_log::PartLog;
 
 /// A shell command to run.
@@ -26,6 +28,8 @@ pub(crate) struct ShellStep<'a> {
     /// The whole environment.
     pub(crate) environment: &'a BTreeMap<String, String>,
     pub(crate) timeout: Duration,
+    /// Words before the shell that take its network away; none leave it.
+    pub(crate) cut: &'a [&'a str],
 }
 
 /// How a step ended badly.
@@ -37,12 +41,12 @@ pub(crate) enum StepFailure {
     Cancelled,
 }
 
-/// Runs `set -e; command` in /bin/sh. `go_on` is asked at every look; false kills the group.
+/// Runs `set -e; command` in /bin/sh. `go_on` is shown the log at every look; false kills the group.
 pub(crate) fn run_shell(
     step: &ShellStep<'_>,
     log: &mut PartLog,
     guard: &Guard,
-    go_on: &mut dyn FnMut() -> bool,
+    go_on: &mut dyn FnMut(&PartLog) -> bool,
 ) -> Result<(), StepFailure> {
     log.add(format!("$ {}\n", step.command.trim()).as_bytes());
     let mut child = spawn(step).map_err(StepFailure::Start)?;
@@ -65,10 +69,11 @@ pub(crate) fn run_shell(
 
 fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
     let (reader, writer) = std::io::pipe()?;
-    let mut command = Command::new("/bin/sh");
+    let mut words = step.cut.iter().copied().chain(["/bin/sh", "-c"]);
+    let mut command = Command::new(words.next().unwrap_or("/bin/sh"));
     command
-        .arg("-c")
-        .arg(format!("set -e; {}", step.command))
+        .args(words)
+        .arg(script(step))
         .current_dir(step.directory)
         .env_clear()
         .envs(step.environment)
@@ -83,6 +88,19 @@ fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
     Ok(child)
 }
 
+/// What the shell is given: it ends at the first failure, and what it makes can be read by all.
+fn script(step: &ShellStep<'_>) -> String {
+    let make = match step.command.contains("-j") {
+        true => SHELL_MAKE,
+        false => "",
+    };
+    let loopback = match step.cut.is_empty() {
+        true => "",
+        false => LOOPBACK,
+    };
+    format!("set -e; umask 022; {loopback}{make}{}", step.command)
+}
+
 /// Chunks of output, in a short queue so that a flood waits in the pipe and not in memory.
 fn read_output(child: &mut Child) -> Receiver<Vec<u8>> {
     let (sender, receiver) = sync_channel(16);
@@ -92,7 +110,7 @@ fn read_output(child: &mut Child) -> Receiver<Vec<u8>> {
     receiver
 }
 
-fn copy_chunks(mut pipe: impl Read, sender: &SyncSender<Vec<u8>>) {
+pub(crate) fn copy_chunks(mut pipe: impl Read, sender: &SyncSender<Vec<u8>>) {
     let mut chunk = [0; 16 << 10];
     while let Ok(n) = pipe.read(&mut chunk) {
         if n == 0 || sender.send(chunk[..n].to_vec()).is_err() {
@@ -106,7 +124,7 @@ fn wait(
     timeout: Duration,
     log: &mut PartLog,
     output: &Receiver<Vec<u8>>,
-    go_on: &mut dyn FnMut() -> bool,
+    go_on: &mut dyn FnMut(&PartLog) -> bool,
 ) -> Result<ExitStatus, StepFailure> {
     let begun = Instant::now();
     loop {
@@ -121,7 +139,7 @@ fn wait(
         if let Some(status) = child.try_wait().map_err(StepFailure::Start)? {
             return Ok(status);
         }
-        if !go_on() {
+        if !go_on(log) {
             return Err(StepFailure::Cancelled);
         }
         if begun.elapsed() > timeout {
@@ -131,7 +149,7 @@ fn wait(
 }
 
 /// What is still in the pipe. A process that moved to another group may hold it open: it is not waited for.
-fn drain(output: &Receiver<Vec<u8>>, log: &mut PartLog) {
+pub(crate) fn drain(output: &Receiver<Vec<u8>>, log: &mut PartLog) {
     let deadline = Instant::now() + limits::DRAIN_TIMEOUT;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -162,11 +180,11 @@ for group in $live; do kill -KILL "-$group"; done
 "#;
 
 impl Guard {
-    fn add(&self, group: Pid) {
+    pub(crate) fn add(&self, group: Pid) {
         self.tell("add", group);
     }
 
-    fn remove(&self, group: Pid) {
+    pub(crate) fn remove(&self, group: Pid) {
         self.tell("del", group);
     }
 

@@ -20,6 +20,9 @@ pub struct Progress {
     /// Bytes received, while downloading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    /// What is said just now: the last line of output, or where a source is looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
 }
 
 /// What is being done for a part.

@@ -7,9 +7,11 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use slapos_buildout::{PartOptions, RecipeError, Recipes, Report, Session};
 
+use crate::host::{self, Host};
 use crate::instance::InstanceInstall;
 use crate::record::Records;
 use crate::signature::Signature;
@@ -18,12 +20,14 @@ use crate::work::{PartFailure, Work};
 mod cmmi;
 mod command;
 mod download;
+mod egg;
 mod files;
 mod free_port;
+mod git;
 mod jinja;
 mod links;
 mod mkdirectory;
-mod options;
+pub(crate) mod options;
 mod password;
 mod promise;
 mod publish;
@@ -34,6 +38,9 @@ mod userinfo;
 #[cfg(test)]
 pub(crate) mod vectors;
 mod wrapper;
+
+pub(crate) use git::has_unsaved_work;
+pub(crate) use options::shell_quote;
 
 /// A constructed part, ready to be installed on any thread.
 pub(crate) trait Part: Send + Sync {
@@ -53,6 +60,14 @@ pub(crate) trait Part: Send + Sync {
     /// What it publishes to who ordered the instance.
     fn connection(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
+    }
+    /// Whether it has something to do at every run, also when nothing changed.
+    fn updates(&self) -> bool {
+        false
+    }
+    /// Does that; gives what it owns from now on.
+    fn update(&self, work: &mut Work<'_>) -> Result<Installed, PartFailure> {
+        self.install(work)
     }
     /// Makes it so; gives what it owns.
     fn install(&self, work: &mut Work<'_>) -> Result<Installed, PartFailure>;
@@ -105,6 +120,7 @@ pub(crate) struct Constructed {
 pub(crate) struct RecipeBook<'w> {
     world: World<'w>,
     parts: RefCell<BTreeMap<String, Constructed>>,
+    host: Arc<Host>,
 }
 
 /// A constructor: reads options, publishes others.
@@ -115,6 +131,8 @@ type Constructor =
 pub(crate) struct Construction<'c> {
     pub(crate) world: &'c World<'c>,
     pub(crate) name: String,
+    /// Where recipes that are not built in run.
+    pub(crate) host: &'c Arc<Host>,
     /// Over recipe, options and what they refer to, before the constructor changed anything.
     pub(crate) signature: Signature,
 }
@@ -125,10 +143,18 @@ fn constructor(recipe: &str) -> Option<Constructor> {
         _ if recipe == "slapos.recipe.cmmi" => cmmi::construct,
         _ if recipe == "slapos.recipe.build:download" => download::construct,
         _ if recipe == "slapos.recipe.build:download-unpacked" => download::construct_unpacked,
+        _ if recipe == "slapos.recipe.build:gitclone" => git::construct,
         _ if recipe == "slapos.recipe.build:mkdirectory" => mkdirectory::construct,
         _ if recipe == "slapos.recipe.template" => template::construct,
         _ if recipe == "slapos.recipe.template:jinja2" => jinja::construct,
         _ if recipe == "plone.recipe.command" => command::construct,
+        _ if recipe == "zc.recipe.egg" => egg::construct,
+        _ if recipe == "zc.recipe.egg:scripts" => egg::construct,
+        // The name that the recipe had first.
+        _ if recipe == "zc.recipe.egg:script" => egg::construct,
+        _ if recipe == "zc.recipe.egg:eggs" => egg::construct_eggs,
+        _ if recipe == "zc.recipe.egg:custom" => egg::construct_custom,
+        _ if recipe == "zc.recipe.egg:develop" => egg::construct_develop,
         entry if recipe.starts_with("slapos.cookbook:") => return cookbook(entry),
         _ => return None,
     })
@@ -157,10 +183,17 @@ fn cookbook(entry: &str) -> Option<Constructor> {
 
 impl<'w> RecipeBook<'w> {
     pub(crate) fn new(world: World<'w>) -> RecipeBook<'w> {
+        let host = Arc::new(Host::new(&world.directory, world.path));
         RecipeBook {
             world,
             parts: RefCell::default(),
+            host,
         }
+    }
+
+    /// Evaluation is over: recipes may read what it came to, and nothing else.
+    pub(crate) fn freeze(&self, session: &Session<'_>, parts: &[String]) -> Result<(), Report> {
+        self.host.freeze(session, parts)
     }
 
     /// The parts, when evaluation is over.
@@ -191,9 +224,6 @@ impl<'w> RecipeBook<'w> {
 
 impl Recipes for RecipeBook<'_> {
     fn construct(&self, recipe: &str, part: &mut PartOptions<'_, '_>) -> Result<(), RecipeError> {
-        let Some(constructor) = constructor(recipe) else {
-            return Err(unknown(recipe));
-        };
         let name = part.name().to_owned();
         let options = options::all(part)?;
         let mut signature = Signature::of(recipe, options);
@@ -201,9 +231,13 @@ impl Recipes for RecipeBook<'_> {
         let construction = Construction {
             world: &self.world,
             name: name.clone(),
+            host: &self.host,
             signature,
         };
-        let constructed = constructor(&construction, part)?;
+        let constructed = match constructor(recipe) {
+            Some(constructor) => constructor(&construction, part)?,
+            None => host::construct(&construction, recipe, part)?,
+        };
         let mut signature = construction.signature;
         // The constructor may have read other sections, and texts that refer to more.
         signature.add_all(self.dependencies(part.session(), &name)?);
@@ -216,14 +250,4 @@ impl Recipes for RecipeBook<'_> {
         self.parts.borrow_mut().insert(name, one);
         Ok(())
     }
-}
-
-fn unknown(recipe: &str) -> RecipeError {
-    RecipeError::Refused(format!(
-        "the recipe `{recipe}` is not built in yet; those that are: slapos.recipe.cmmi, \
-         slapos.recipe.build:download, :download-unpacked and :mkdirectory, slapos.recipe.template and \
-         :jinja2, plone.recipe.command, and of slapos.cookbook: slapconfiguration (.serialised, \
-         .jsonschema), wrapper, generate.password, free_port, mkdirectory, symbolic.link, static.files, userinfo, \
-         publish (.serialised), promise.plugin, check_port_listening, check_url_available"
-    ))
 }

@@ -1,8 +1,9 @@
 //! Building a software release: its profile, evaluated and installed into one folder.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fs_err as fs;
 use nix::fcntl::{Flock, FlockArg};
@@ -10,14 +11,16 @@ use serde::{Deserialize, Serialize};
 use slapos_buildout::Override;
 use slapos_cache::{Cache, DebianOrigin, Store, UrlOrigin};
 
-use crate::engine::{self, Place, Saving};
-use crate::evaluate::evaluate;
+use crate::engine::{self, Done, Place, Saving};
+use crate::evaluate::{Wanted, evaluate};
+use crate::jobserver::JobserverWhenNeeded;
+use crate::network::NetworkCut;
 use crate::original::{self, Sections};
 use crate::process::Guard;
 use crate::recipe::World;
 use crate::record::Records;
 use crate::work::Site;
-use crate::{BuildError, Cancel, Progress, limits};
+use crate::{BuildError, Cancel, Progress, limits, memory, prune};
 
 /// The order to build a software release.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,9 +40,15 @@ pub struct SoftwareBuild {
     /// Assignments above the profile, `section:option=value`.
     #[serde(default)]
     pub overrides: Vec<String>,
+    /// Only these parts and what they need, and nothing is removed; empty is all that the profile asks for.
+    #[serde(default)]
+    pub only: Vec<String>,
     /// Folders of programs for the steps of a build; the default is the system's.
     #[serde(default = "default_path")]
     pub path: String,
+    /// Whether the steps of a build may reach the network; else it is cut off where the kernel can do so.
+    #[serde(default)]
+    pub network: bool,
     /// Where else sources may come from.
     #[serde(default)]
     pub origins: Origins,
@@ -67,6 +76,21 @@ impl Default for Origins {
     }
 }
 
+/// How many processes may compile at once: one for each processor that there is memory for.
+#[must_use]
+pub fn default_jobs() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = u32::try_from(cores).unwrap_or(limits::JOBS_MAX);
+    cores.clamp(1, jobs_in(memory::available_bytes()))
+}
+
+/// How many compilers fit into this memory; when it cannot be told, any number.
+fn jobs_in(bytes: Option<u64>) -> u32 {
+    let fit = bytes.map(|bytes| bytes / limits::JOB_BYTES);
+    let fit = fit.and_then(|fit| u32::try_from(fit).ok());
+    fit.unwrap_or(limits::JOBS_MAX).clamp(1, limits::JOBS_MAX)
+}
+
 /// PATH of the steps of a build and of a partition's programs.
 #[must_use]
 pub fn default_path() -> String {
@@ -74,7 +98,7 @@ pub fn default_path() -> String {
 }
 
 /// What was built.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SoftwareOutcome {
     /// Parts installed or rebuilt in this run, in order.
     pub installed: Vec<String>,
@@ -82,6 +106,9 @@ pub struct SoftwareOutcome {
     pub kept: Vec<String>,
     /// Parts that the profile no longer has.
     pub removed: Vec<String>,
+    /// Each part of the above by itself, and those that failed.
+    #[serde(default)]
+    pub parts: BTreeMap<String, PartOutcome>,
     /// Sources without a hash, as `part: url`.
     pub unpinned: Vec<String>,
     /// Profiles whose site did not answer, so that a copy of before was used; a sentence each.
@@ -91,16 +118,81 @@ pub struct SoftwareOutcome {
     pub elapsed_ms: u64,
 }
 
+/// How one part stands after a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartOutcome {
+    pub state: PartState,
+    /// Where it is installed: its `location`, or the first file that it owns.
+    pub location: Option<PathBuf>,
+    /// Wall time that this run spent on it.
+    pub seconds: f64,
+}
+
+/// What a run did with a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartState {
+    /// Installed or rebuilt in this run.
+    Installed,
+    /// It was there already.
+    Kept,
+    /// The profile no longer has it.
+    Removed,
+    /// It was tried and is not there.
+    Failed,
+}
+
+/// What a run did, also when it failed.
+#[derive(Debug, Default)]
+pub struct SoftwareReport {
+    pub outcome: SoftwareOutcome,
+    /// Parts that were not reached because of the failure.
+    pub waiting: Vec<String>,
+    pub failure: Option<BuildError>,
+}
+
 /// Builds what is not built yet. Run again after any failure, it goes on from what was finished.
 pub fn build_software(
     build: &SoftwareBuild,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SoftwareOutcome, BuildError> {
+    let report = report_software(build, progress);
+    match report.failure {
+        Some(failure) => Err(failure),
+        None => Ok(report.outcome),
+    }
+}
+
+/// The same, telling after a failure too how each part stands.
+pub fn report_software(
+    build: &SoftwareBuild,
+    progress: &mut dyn FnMut(Progress),
+) -> SoftwareReport {
     let begun = Instant::now();
+    let mut report = run(build, progress).unwrap_or_else(|failure| SoftwareReport {
+        failure: Some(failure),
+        ..SoftwareReport::default()
+    });
+    report.outcome.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report
+}
+
+fn run(
+    build: &SoftwareBuild,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<SoftwareReport, BuildError> {
     let root = absolute(&build.root)?;
     let own = root.join(".slapos");
     fs::create_dir_all(&own).map_err(io_error("making the folder", &own))?;
     let _lock = lock(&own.join("lock"))?;
+    // What it uses stays for as long as it runs.
+    let _shared = match &build.shared {
+        Some(shared) => {
+            fs::create_dir_all(shared).map_err(io_error("making the folder", shared))?;
+            prune::hold(shared, FlockArg::LockShared)?
+        }
+        None => None,
+    };
     let records_path = own.join("installed.json");
     let (records, original) = recorded(&records_path, &root)?;
     let cache = cache_of(build);
@@ -113,21 +205,18 @@ pub fn build_software(
         records: &records,
         ports: RefCell::default(),
     };
-    let mut overrides = vec![Override::new(
-        "buildout",
-        "directory",
-        &root.to_string_lossy(),
-    )];
-    for text in &build.overrides {
-        overrides.push(Override::parse(text).map_err(|e| BuildError::Request(e.to_string()))?);
-    }
-    let wanted = evaluate(&entry(&build.profile)?, overrides, world, original.as_ref())?;
+    let overrides = overrides(build, &root)?;
+    let mut wanted = evaluate(&entry(&build.profile)?, overrides, world, original.as_ref())?;
+    wanted.is_some_parts_only = !build.only.is_empty();
     let guard = Guard::default();
     let builds = own.join("build");
+    let jobs = build.jobs.clamp(1, limits::JOBS_MAX);
     let place = Place {
         site: Site {
             cache: Some(&cache),
-            jobs: build.jobs.clamp(1, limits::JOBS_MAX),
+            jobs,
+            jobserver: JobserverWhenNeeded::new(&own, jobs),
+            network: NetworkCut::new(!build.network),
             cancel: &build.cancel,
             guard: &guard,
             builds: &builds,
@@ -135,17 +224,63 @@ pub fn build_software(
         },
         records: records_path,
         logs: own.join("log"),
-        saving: Saving::EachPart,
+        saving: Saving::Soon,
     };
-    let done = engine::run(&wanted, &place, records.clone(), progress)?;
-    Ok(SoftwareOutcome {
-        installed: done.installed,
-        kept: done.kept,
-        removed: done.removed,
-        unpinned: done.unpinned,
-        warnings: wanted.warnings,
-        elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-    })
+    let done = engine::run(&wanted, &place, records.clone(), progress);
+    wanted.warnings.extend(place.site.network.warning());
+    Ok(told(wanted, done))
+}
+
+/// Assignments above the profile: where it is built, and what the caller wants.
+fn overrides(build: &SoftwareBuild, root: &Path) -> Result<Vec<Override>, BuildError> {
+    let buildout = |option: &str, value: &str| Override::new("buildout", option, value);
+    let mut overrides = vec![buildout("directory", &root.to_string_lossy())];
+    if let Some(shared) = &build.shared {
+        overrides.push(buildout("shared-part-list", &shared.to_string_lossy()));
+    }
+    for text in &build.overrides {
+        overrides.push(Override::parse(text).map_err(|e| BuildError::Request(e.to_string()))?);
+    }
+    if !build.only.is_empty() {
+        overrides.push(buildout("parts", &build.only.join(" ")));
+    }
+    Ok(overrides)
+}
+
+fn told(mut wanted: Wanted, done: Done) -> SoftwareReport {
+    let mut parts = BTreeMap::new();
+    for (state, names) in [
+        (PartState::Installed, &done.installed),
+        (PartState::Kept, &done.kept),
+        (PartState::Removed, &done.removed),
+        (PartState::Failed, &done.failed),
+    ] {
+        for name in names {
+            let part = PartOutcome {
+                state,
+                location: wanted
+                    .locations
+                    .remove(name)
+                    .or_else(|| done.places.get(name).cloned()),
+                seconds: done.took.get(name).map_or(0.0, Duration::as_secs_f64),
+            };
+            parts.insert(name.clone(), part);
+        }
+    }
+    let is_waiting = |name: &String| !parts.contains_key(name);
+    SoftwareReport {
+        waiting: wanted.order.into_iter().filter(is_waiting).collect(),
+        outcome: SoftwareOutcome {
+            installed: done.installed,
+            kept: done.kept,
+            removed: done.removed,
+            parts,
+            unpinned: done.unpinned,
+            warnings: wanted.warnings,
+            elapsed_ms: 0,
+        },
+        failure: done.failure,
+    }
 }
 
 /// What is installed: by our own record, or else by the original's, which is taken over.

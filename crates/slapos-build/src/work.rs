@@ -5,8 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use slapos_cache::{Cache, EnsureError, Found, Source};
+use slapos_cache::{Cache, EnsureError, Found, Source, SourceNews};
 
+use crate::jobserver::JobserverWhenNeeded;
+use crate::network::NetworkCut;
+use crate::part_environment::PartEnvironment;
 use crate::part_log::PartLog;
 use crate::process::{Guard, ShellStep, StepFailure, run_shell};
 use crate::{Cancel, Progress, Step, file, limits};
@@ -14,7 +17,11 @@ use crate::{Cancel, Progress, Step, file, limits};
 /// What is the same for all parts of a run.
 pub(crate) struct Site<'s> {
     pub(crate) cache: Option<&'s Cache>,
+    /// Parts at once; also the processes of all of them, when there is a jobserver.
     pub(crate) jobs: u32,
+    pub(crate) jobserver: JobserverWhenNeeded<'s>,
+    /// For steps that need no network.
+    pub(crate) network: NetworkCut,
     pub(crate) cancel: &'s Cancel,
     pub(crate) guard: &'s Guard,
     /// Where build folders are.
@@ -50,17 +57,43 @@ impl From<String> for PartFailure {
     }
 }
 
+impl Site<'_> {
+    /// `MAKEFLAGS` of a step.
+    pub(crate) fn make_flags(&self) -> String {
+        match self.jobserver.get() {
+            Some(server) => server.flags(),
+            None => format!("-j{}", self.jobs),
+        }
+    }
+}
+
 impl Work<'_> {
     /// Tells that a step began, or goes on.
     pub(crate) fn report(&self, step: Step, since: Instant, bytes: Option<u64>) {
         (self.tell)(Progress {
+            bytes,
+            ..self.news(step, since)
+        });
+    }
+
+    /// Tells what is being done in a step, in words.
+    fn say(&self, step: Step, since: Instant, line: String) {
+        (self.tell)(Progress {
+            line: Some(line),
+            ..self.news(step, since)
+        });
+    }
+
+    fn news(&self, step: Step, since: Instant) -> Progress {
+        Progress {
             part: self.name.to_owned(),
             index: self.index,
             total: self.total,
             step,
-            elapsed_ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
-            bytes,
-        });
+            elapsed_ms: milliseconds(since),
+            bytes: None,
+            line: None,
+        }
     }
 
     /// A source, from wherever it is.
@@ -71,10 +104,17 @@ impl Work<'_> {
         let begun = Instant::now();
         self.report(Step::Download, begun, None);
         let mut told = begun;
-        let found = cache.ensure_watched(source, &mut |bytes| {
-            if told.elapsed() >= limits::PROGRESS_PERIOD {
-                told = Instant::now();
-                self.report(Step::Download, begun, Some(bytes));
+        let found = cache.ensure_watched(source, &mut |news| {
+            match news {
+                SourceNews::Said(text) => {
+                    self.log.add(format!("{text}\n").as_bytes());
+                    self.say(Step::Download, begun, text.to_owned());
+                }
+                SourceNews::Received(bytes) if told.elapsed() >= limits::PROGRESS_PERIOD => {
+                    told = Instant::now();
+                    self.report(Step::Download, begun, Some(bytes));
+                }
+                SourceNews::Received(_) => {}
             }
             !self.site.cancel.is_raised()
         });
@@ -107,35 +147,60 @@ impl Work<'_> {
         directory: &Path,
         environment: &BTreeMap<String, String>,
     ) -> Result<(), PartFailure> {
-        let begun = Instant::now();
-        self.report(step, begun, None);
         let shell = ShellStep {
             command,
             directory,
             environment,
             timeout: limits::STEP_TIMEOUT,
+            cut: &[],
         };
+        self.run_step(step, &shell)
+    }
+
+    /// The same without a network, for a step whose sources are there.
+    pub(crate) fn run_cut(
+        &mut self,
+        step: Step,
+        command: &str,
+        directory: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), PartFailure> {
+        let shell = ShellStep {
+            command,
+            directory,
+            environment,
+            timeout: limits::STEP_TIMEOUT,
+            cut: self.site.network.words(),
+        };
+        self.run_step(step, &shell)
+    }
+
+    /// Keeps what the steps run with for `slapos build shell`. Without it a build works too.
+    pub(crate) fn keep_environment(&mut self, environment: &PartEnvironment) {
+        if let Err(error) = environment.save(self.site.directory, self.name) {
+            self.log
+                .add(format!("the environment is not kept: {error}\n").as_bytes());
+        }
+    }
+
+    fn run_step(&mut self, step: Step, shell: &ShellStep<'_>) -> Result<(), PartFailure> {
+        let begun = Instant::now();
+        self.report(step, begun, None);
+        let command = shell.command;
         let (site, tell) = (self.site, self.tell);
-        let (name, index, total) = (self.name, self.index, self.total);
+        let mut news = self.news(step, begun);
         let mut told = begun;
-        let mut go_on = || {
+        let mut go_on = |log: &PartLog| {
             if told.elapsed() >= limits::PROGRESS_PERIOD {
                 told = Instant::now();
-                let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let part = name.to_owned();
-                tell(Progress {
-                    part,
-                    index,
-                    total,
-                    step,
-                    elapsed_ms,
-                    bytes: None,
-                });
+                news.elapsed_ms = milliseconds(begun);
+                news.line = log.last_line().map(str::to_owned);
+                tell(news.clone());
             }
             !site.cancel.is_raised()
         };
         let what = || format!("the step {} failed: `{}`", step.as_str(), brief(command));
-        match run_shell(&shell, &mut self.log, site.guard, &mut go_on) {
+        match run_shell(shell, &mut self.log, site.guard, &mut go_on) {
             Ok(()) => Ok(()),
             Err(StepFailure::Cancelled) => Err(PartFailure::Cancelled),
             Err(StepFailure::Ended(status)) => {
@@ -197,6 +262,10 @@ pub(crate) fn safe_name(name: &str) -> String {
         text.trim_start_matches('.'),
         &file::sha256(name.as_bytes())[..8]
     )
+}
+
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The beginning of a command, on one line.

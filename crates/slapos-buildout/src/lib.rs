@@ -28,11 +28,13 @@ mod value;
 
 pub use command_line::{Override, OverrideError};
 pub use condition::condition_holds;
+pub use limits::FILE_BYTES_MAX;
 pub use load::{Fetch, FetchFailure, LoadOptions, Probe, load};
-pub use location::{base_of, join};
+pub use location::{base_of, is_url, join};
 pub use machine::Machine;
 pub use part::{PartOptions, RecipeError, Recipes};
 pub use profile::{Origin, Profile, Step};
+pub use reference::references;
 pub use report::{Diagnostic, Kind, Link, Report};
 pub use session::{Expanded, Session};
 pub use typed::{Integer, Typed, TypedError};

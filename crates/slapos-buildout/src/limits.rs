@@ -4,8 +4,8 @@
 //! All are far above what releases need: the largest measured one (erp5) extends 246 files,
 //! and 113 releases together have 32,000 sections and 270,000 options.
 
-/// One file; profiles are written by hand.
-pub(crate) const FILE_BYTES_MAX: usize = 4 << 20;
+/// Bytes of one file; profiles are written by hand. Whoever reads a profile needs this many and one more, to see that it is longer.
+pub const FILE_BYTES_MAX: usize = 4 << 20;
 /// Distinct files of one profile; forty times what erp5 has.
 pub(crate) const FILES_MAX: usize = 10_000;
 /// Bytes of all files of one profile together. A section costs a few hundred bytes of memory and may be four bytes of text.

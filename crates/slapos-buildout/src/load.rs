@@ -75,6 +75,17 @@ pub struct LoadOptions {
     pub machine: Machine,
 }
 
+impl LoadOptions {
+    /// Locations that an assignment of `buildout:extends` puts above `entry`, the last one winning.
+    pub fn extended(&self, entry: &str) -> Vec<String> {
+        let given = self.overrides.iter().rev().find(|o| is_extends(o));
+        let names = given.map_or("", |o| o.value.as_str());
+        text::words(names)
+            .map(|name| join(base_of(entry), name))
+            .collect()
+    }
+}
+
 /// Loads `entry` (an absolute path or a URL) and what it extends.
 ///
 /// `[buildout]` gets the built-in defaults; its `directory` is the folder of `entry` unless set. For a URL there is no such folder:
@@ -90,7 +101,7 @@ pub fn load(entry: &str, fetch: &dyn Fetch, options: &LoadOptions) -> Result<Pro
     let mut layer = loader.merger.layer(defaults);
     let own = loader.resolve_above(entry, None, &mut below);
     loader.merger.merge(&mut layer, &own);
-    for location in extended_by_command_line(entry, options) {
+    for location in options.extended(entry) {
         let (name, span) = (location.as_str(), Span::outside(Source::CommandLine));
         let extended = loader.resolve(name, Some(Named { name, span }));
         loader.merger.merge(&mut layer, &extended);
@@ -110,14 +121,6 @@ pub fn load(entry: &str, fetch: &dyn Fetch, options: &LoadOptions) -> Result<Pro
         Some(report) => Err(report),
         None => Ok(Profile::new(entry.to_owned(), loader.files, sections)),
     }
-}
-
-fn extended_by_command_line(entry: &str, options: &LoadOptions) -> Vec<String> {
-    let given = options.overrides.iter().rev().find(|o| is_extends(o));
-    let names = given.map_or("", |o| o.value.as_str());
-    text::words(names)
-        .map(|name| join(base_of(entry), name))
-        .collect()
 }
 
 fn is_extends(given: &Override) -> bool {

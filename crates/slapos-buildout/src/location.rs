@@ -2,8 +2,8 @@
 //!
 //! Joining is textual, for folders and URLs alike, so that a profile means the same on disk and over HTTP.
 
-/// Whether this is `scheme://…`.
-pub(crate) fn is_url(name: &str) -> bool {
+/// Whether this is `scheme://…`, and no path.
+pub fn is_url(name: &str) -> bool {
     let Some((scheme, _)) = name.split_once("://") else {
         return false;
     };

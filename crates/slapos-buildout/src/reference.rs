@@ -29,6 +29,21 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
+/// Byte ranges of the references of a text, brackets included; in one pass, whatever the text.
+pub fn references(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let mut end = 0;
+    pieces(text).filter_map(move |piece| {
+        let (written, is_reference) = match piece {
+            Piece::Text(written) => (written, false),
+            Piece::Reference(written) => (written, true),
+            Piece::Dollars => ("$$", false),
+        };
+        let start = end;
+        end += written.len();
+        is_reference.then_some(start..end)
+    })
+}
+
 /// A text without `$$`.
 struct Part<'a> {
     rest: &'a str,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::hash::Hash;
-use crate::sink::{Sink, Watch};
+use crate::sink::{Sink, SourceNews, Watch};
 use crate::store::{Store, Stored};
 use crate::{Origin, OriginMiss, Source, limits};
 
@@ -90,11 +90,11 @@ impl Cache {
         self.ensure_watched(source, &mut |_| true)
     }
 
-    /// The same, telling how many bytes have come; when `watch` answers false it stops.
+    /// The same, telling what happens; when `watch` answers false it stops.
     pub fn ensure_watched(
         &self,
         source: &Source,
-        watch: &mut dyn FnMut(u64) -> bool,
+        watch: &mut Watch<'_>,
     ) -> Result<Found, EnsureError> {
         if source.hashes.is_empty() && !source.unpinned {
             return Err(EnsureError::NoHash {
@@ -113,21 +113,28 @@ impl Cache {
         self.ask_origins(source, watch)
     }
 
-    fn find(&self, source: &Source) -> io::Result<Option<Stored>> {
+    pub(crate) fn origins(&self) -> impl Iterator<Item = &dyn Origin> {
+        self.origins.iter().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn find(&self, source: &Source) -> io::Result<Option<Stored>> {
         match source.hashes.is_empty() {
             true => self.store.find_by_url(&source.url_key()),
             false => self.store.find(&source.hashes),
         }
     }
 
-    fn ask_origins(
-        &self,
-        source: &Source,
-        watch: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<Found, EnsureError> {
+    fn ask_origins(&self, source: &Source, watch: &mut Watch<'_>) -> Result<Found, EnsureError> {
         let title = || source.title().to_owned();
         let mut misses = Vec::new();
         for origin in &self.origins {
+            if let Some((name, reason)) = misses.last() {
+                // At once, since the next origin may take its time.
+                let text = format!("{name}: {reason}; asking {}", origin.name());
+                if !watch(SourceNews::Said(&text)) {
+                    return Err(EnsureError::Stopped { title: title() });
+                }
+            }
             match self.ask(origin.as_ref(), source, watch) {
                 Ok(Ok(stored)) => return Ok(found(stored, source, Some(origin.name()))),
                 Ok(Err(OriginMiss::Stopped)) => {
@@ -149,9 +156,9 @@ impl Cache {
         &self,
         origin: &dyn Origin,
         source: &Source,
-        watch: &mut dyn FnMut(u64) -> bool,
+        watch: &mut Watch<'_>,
     ) -> io::Result<Result<Stored, OriginMiss>> {
-        let mut relay = |received| watch(received);
+        let mut relay = |news: SourceNews<'_>| watch(news);
         let relay: &mut Watch<'_> = &mut relay;
         let mut sink = Sink::new(self.store.temporary()?, relay);
         let fetched = match origin.fetch(source, &mut sink) {

@@ -11,7 +11,7 @@ mod table;
 use std::fmt;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use fs_err as fs;
 use nix::fcntl::{Flock, FlockArg};
@@ -45,7 +45,7 @@ impl DebianOrigin {
     /// Tries every suite, the machine's own first, in the tables there are; then makes those that are missing
     /// or old, one at a time.
     fn search(&self, hash: &Hash, source: &Source, sink: &mut Sink<'_>) -> Search {
-        let mut search = Search::default();
+        let mut search = Search::new();
         let suites = match suite::of_this_machine(&mut |received| sink.tell(received)) {
             Ok(suites) => suites,
             Err(error) => {
@@ -76,7 +76,10 @@ impl DebianOrigin {
     ) -> Option<Fetched> {
         let table_path = self.dir.join(format!("{}.table", suite.name));
         if make {
-            if !is_old(&table_path) {
+            if !is_old(&table_path) || !search.has_time() {
+                return None;
+            }
+            if !sink.say(&format!("reading the index of Debian {}", suite.name)) {
                 return None;
             }
             if let Err(error) = self.make_table_alone(suite, &table_path, sink) {
@@ -234,8 +237,11 @@ impl Origin for DebianOrigin {
 }
 
 /// What a search found and met.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Search {
+    begun: Instant,
+    /// Whether indexes were left unread because it took too long.
+    is_cut: bool,
     fetched: Option<Fetched>,
     /// How many suites' tables were looked at.
     suites: usize,
@@ -244,6 +250,24 @@ struct Search {
 }
 
 impl Search {
+    fn new() -> Search {
+        Search {
+            begun: Instant::now(),
+            is_cut: false,
+            fetched: None,
+            suites: 0,
+            tried: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+
+    /// Whether one more index may be read.
+    fn has_time(&mut self) -> bool {
+        let has_time = self.begun.elapsed() < limits::DEBIAN_SEARCH_TIMEOUT;
+        self.is_cut |= !has_time;
+        has_time
+    }
+
     fn miss(self) -> OriginMiss {
         let places = self.tried.len();
         let mut text = match (self.suites, places) {
@@ -251,6 +275,12 @@ impl Search {
             (suites, 0) => format!("no file with this hash in {suites} suites"),
             (_, places) => format!("listed at {places} places and served at none"),
         };
+        if self.is_cut {
+            let limit = limits::DEBIAN_SEARCH_TIMEOUT.as_secs();
+            text = format!(
+                "{text}; further indexes were not read after {limit} s, the next try goes on there"
+            );
+        }
         if let Some(last) = self.refusals.last() {
             text = format!("{text} ({last})");
         }

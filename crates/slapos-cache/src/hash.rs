@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use md5::digest::DynDigest;
 use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -158,10 +159,10 @@ pub struct Digests {
 impl Digests {
     /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.md5.update(bytes);
-        self.sha1.update(bytes);
-        self.sha256.update(bytes);
-        self.sha512.update(bytes);
+        Digest::update(&mut self.md5, bytes);
+        Digest::update(&mut self.sha1, bytes);
+        Digest::update(&mut self.sha256, bytes);
+        Digest::update(&mut self.sha512, bytes);
     }
 
     /// The four hashes of what was added, in the order of [`HashKind::ALL`].
@@ -172,12 +173,56 @@ impl Digests {
             hex: hex_of(bytes),
         };
         [
-            hash(HashKind::Md5, &self.md5.finalize()),
-            hash(HashKind::Sha1, &self.sha1.finalize()),
-            hash(HashKind::Sha256, &self.sha256.finalize()),
-            hash(HashKind::Sha512, &self.sha512.finalize()),
+            hash(HashKind::Md5, &Digest::finalize(self.md5)),
+            hash(HashKind::Sha1, &Digest::finalize(self.sha1)),
+            hash(HashKind::Sha256, &Digest::finalize(self.sha256)),
+            hash(HashKind::Sha512, &Digest::finalize(self.sha512)),
         ]
     }
+}
+
+/// Some kinds of hashes of some bytes, in one pass: each kind costs as much as reading.
+pub(crate) struct SomeDigests(Vec<(HashKind, Box<dyn DynDigest>)>);
+
+impl SomeDigests {
+    pub(crate) fn new(kinds: impl IntoIterator<Item = HashKind>) -> SomeDigests {
+        let digest = |kind| -> Box<dyn DynDigest> {
+            match kind {
+                HashKind::Md5 => Box::new(Md5::default()),
+                HashKind::Sha1 => Box::new(Sha1::default()),
+                HashKind::Sha256 => Box::new(Sha256::default()),
+                HashKind::Sha512 => Box::new(Sha512::default()),
+            }
+        };
+        let mut kinds: Vec<HashKind> = kinds.into_iter().collect();
+        kinds.sort();
+        kinds.dedup();
+        SomeDigests(kinds.into_iter().map(|kind| (kind, digest(kind))).collect())
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0
+            .iter_mut()
+            .for_each(|(_, digest)| digest.update(bytes));
+    }
+
+    /// In the order of kinds.
+    pub(crate) fn finish(self) -> Vec<Hash> {
+        let hash = |(kind, digest): (HashKind, Box<dyn DynDigest>)| Hash {
+            kind,
+            hex: hex_of(&digest.finalize()),
+        };
+        self.0.into_iter().map(hash).collect()
+    }
+}
+
+/// The first of the wanted hashes that is not among those found, and the one of its kind that is.
+#[must_use]
+pub fn mismatch(wanted: &[Hash], found: &[Hash; 4]) -> Option<(Hash, Hash)> {
+    wanted.iter().find_map(|wanted| {
+        let same_kind = found.iter().find(|hash| hash.kind() == wanted.kind())?;
+        (same_kind != wanted).then(|| (wanted.clone(), same_kind.clone()))
+    })
 }
 
 /// The SHA-256 of some bytes.

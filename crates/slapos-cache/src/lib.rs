@@ -8,12 +8,20 @@
 //!
 //! Never in here: what profiles say, partitions, unpacking, what a source is used for.
 
+pub mod bundle;
 mod cache;
 mod debian;
+mod entry;
 mod hash;
+mod http;
+mod index;
 mod limits;
+mod look;
 mod origin;
 mod profile;
+mod remote;
+pub mod serve;
+mod signing;
 mod sink;
 mod source;
 mod store;
@@ -21,10 +29,15 @@ mod url_origin;
 
 pub use cache::{Cache, EnsureError, Found};
 pub use debian::DebianOrigin;
-pub use hash::{Digests, Hash, HashError, HashKind};
+pub use entry::{Entry, EntryError, check_key, key_of_url};
+pub use hash::{Digests, Hash, HashError, HashKind, mismatch};
+pub use index::Index;
+pub use look::Presence;
 pub use origin::{Fetched, Origin, OriginMiss};
 pub use profile::{Disk, FetchedProfile, Freshness, ProfileFetcher, ProfileMiss, host_machine};
-pub use sink::{Sink, Watch};
+pub use remote::{CacheTimeouts, RemoteCache, RemoteError, Wire};
+pub use signing::{Algorithm, KeyError, KeyId, KeyPair, Signature, Signer, Trusted, generate};
+pub use sink::{Sink, SourceNews, Watch};
 pub use source::Source;
-pub use store::Store;
+pub use store::{Store, Verified};
 pub use url_origin::{UrlOrigin, UrlTimeouts};

@@ -15,11 +15,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fs_err as fs;
-use reqwest::blocking::{Client, Response};
-use reqwest::redirect::{Attempt, Policy};
+use reqwest::blocking::Response;
 use thiserror::Error;
 
 use crate::hash::{Hash, HashKind};
+use crate::http::{Downgrade, client, told, without_secrets};
 use crate::limits;
 
 /// Fetches profiles over http and https.
@@ -137,7 +137,7 @@ impl ProfileFetcher {
                 text,
                 warning: Some(format!(
                     "{}: {miss}; the copy of before is used",
-                    crate::url_origin::without_secrets(address)
+                    without_secrets(address)
                 )),
             }),
             (Err(miss), None) => Err(miss),
@@ -172,12 +172,11 @@ impl ProfileFetcher {
 
     fn ask(&self, address: &str, wanted: Option<&Hash>) -> Result<String, ProfileMiss> {
         let deadline = Instant::now() + self.patience;
-        let failed = |error: reqwest::Error| {
-            ProfileMiss::Failed(crate::url_origin::chain(&error.without_url()))
-        };
-        let answer = client(self.patience)
+        let connect = limits::CONNECT_TIMEOUT.min(self.patience);
+        let read = limits::READ_TIMEOUT.min(self.patience);
+        let answer = client(connect, read, Downgrade::Refused)
             .and_then(|client| client.get(address).send())
-            .map_err(failed)?;
+            .map_err(|error| ProfileMiss::Failed(told(error)))?;
         let is_page = is_html(&answer);
         match answer.status().as_u16() {
             200 => {}
@@ -240,35 +239,6 @@ fn read_bounded(mut from: impl Read, deadline: Option<Instant>) -> Result<Vec<u8
             return Err(ProfileMiss::TooLarge);
         }
     }
-}
-
-fn client(patience: Duration) -> reqwest::Result<Client> {
-    // The first caller of the process decides; every one of ours installs the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .user_agent("slapos")
-        .connect_timeout(limits::CONNECT_TIMEOUT.min(patience))
-        .timeout(limits::READ_TIMEOUT.min(patience))
-        .redirect(Policy::custom(redirect))
-        .build()
-}
-
-/// Follows a few redirects, and none from https to http: what arrives could be anybody's.
-fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let was_secure = attempt
-        .previous()
-        .last()
-        .is_some_and(|url| url.scheme() == "https");
-    if was_secure && attempt.url().scheme() != "https" {
-        return attempt.error("the site redirects from https to http");
-    }
-    if attempt.previous().len() > limits::REDIRECTS_MAX {
-        return attempt.error(format!(
-            "the site redirects more than {} times",
-            limits::REDIRECTS_MAX
-        ));
-    }
-    attempt.follow()
 }
 
 fn is_html(answer: &Response) -> bool {

@@ -5,11 +5,20 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use tempfile::NamedTempFile;
 
-use crate::hash::{Digests, Hash};
+use crate::hash::{Digests, Hash, mismatch};
 use crate::{Source, limits};
 
-/// Told about each chunk: bytes so far. Answers whether to go on.
-pub type Watch<'a> = dyn FnMut(u64) -> bool + 'a;
+/// What happens while a source is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceNews<'n> {
+    /// Bytes so far.
+    Received(u64),
+    /// What is done, or what did not work, in words.
+    Said(&'n str),
+}
+
+/// Told about each chunk and about what is done. Answers whether to go on.
+pub type Watch<'a> = dyn FnMut(SourceNews<'_>) -> bool + 'a;
 
 /// Takes the bytes of a source.
 pub struct Sink<'a> {
@@ -72,7 +81,16 @@ impl<'a> Sink<'a> {
 
     /// Tells the watch of progress that is not written here yet; false when to stop.
     pub fn tell(&mut self, received: u64) -> bool {
-        if !self.stopped && !(self.watch)(received) {
+        self.pass_on(SourceNews::Received(received))
+    }
+
+    /// Tells the watch what is being done; false when to stop.
+    pub fn say(&mut self, text: &str) -> bool {
+        self.pass_on(SourceNews::Said(text))
+    }
+
+    fn pass_on(&mut self, news: SourceNews<'_>) -> bool {
+        if !self.stopped && !(self.watch)(news) {
             self.stopped = true;
         }
         !self.stopped
@@ -81,11 +99,7 @@ impl<'a> Sink<'a> {
     /// The first hash of the source that the bytes do not have, and the one they have.
     #[must_use]
     pub fn mismatch(&self, source: &Source) -> Option<(Hash, Hash)> {
-        let found = self.digests.clone().finish();
-        source.hashes.iter().find_map(|expected| {
-            let same_kind = found.iter().find(|hash| hash.kind() == expected.kind())?;
-            (same_kind != expected).then(|| (expected.clone(), same_kind.clone()))
-        })
+        mismatch(&source.hashes, &self.digests.clone().finish())
     }
 
     /// Whether the bytes begin like a web page.

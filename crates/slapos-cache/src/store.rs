@@ -3,7 +3,7 @@
 //! `<dir>/sha256/ab/abcd…` are the files; `<dir>/md5/…`, `sha1`, `sha512` and `url` hold links to them.
 //! A file appears here only whole, checked and synced. It is read-only from then on.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use fs_err as fs;
 use nix::fcntl::{Flock, FlockArg};
 use tempfile::NamedTempFile;
 
-use crate::hash::{Digests, Hash, HashKind};
+use crate::hash::{Hash, HashKind, SomeDigests};
 use crate::limits;
 use crate::sink::Received;
 
@@ -26,6 +26,14 @@ pub struct Store {
 pub(crate) struct Stored {
     pub(crate) path: PathBuf,
     pub(crate) sha256: Hash,
+}
+
+/// What a look at every content found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verified {
+    pub contents: u64,
+    /// Those whose bytes are not what they were.
+    pub damaged: Vec<PathBuf>,
 }
 
 impl Store {
@@ -81,7 +89,7 @@ impl Store {
             self.link(&self.place(hash.kind().as_str(), hash.hex()), sha256)?;
         }
         if let Some(key) = url_key {
-            self.link(&self.place("url", key), sha256)?;
+            self.link_url(key, sha256)?;
         }
         Ok(Stored {
             path: place,
@@ -99,6 +107,68 @@ impl Store {
             .append(true)
             .open(&path)?;
         Flock::lock(file.into_file(), FlockArg::LockExclusive).map_err(|(_, errno)| errno.into())
+    }
+
+    /// Where the file with this hash is, if it is there. Its bytes are not checked.
+    pub(crate) fn place_of(&self, hash: &Hash) -> PathBuf {
+        self.place(hash.kind().as_str(), hash.hex())
+    }
+
+    /// Bytes of all contents.
+    pub fn bytes(&self) -> io::Result<u64> {
+        let files = self.files(HashKind::Sha256.as_str())?;
+        files.iter().map(|file| Ok(fs::metadata(file)?.len())).sum()
+    }
+
+    /// Reads and hashes every content; what is damaged is removed unless `keep`, so that it is fetched once more.
+    pub fn verify(&self, keep: bool) -> io::Result<Verified> {
+        let mut verified = Verified::default();
+        for path in self.files(HashKind::Sha256.as_str())? {
+            let found = hashes_of(&path, [HashKind::Sha256])?;
+            verified.contents += 1;
+            let name = path.file_name().unwrap_or_default();
+            if found.iter().all(|sha256| name != sha256.hex()) {
+                if !keep {
+                    remove_if_there(&path)?;
+                }
+                verified.damaged.push(path);
+            }
+        }
+        Ok(verified)
+    }
+
+    /// The files in the folders of one kind, in the order of their names.
+    pub(crate) fn files(&self, kind: &str) -> io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for folder in entries(&self.dir.join(kind))? {
+            for file in entries(&folder?.path())? {
+                files.push(file?.path());
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// Where copies of profiles are, under the MD5 of their URL.
+    #[must_use]
+    pub fn profiles(&self) -> PathBuf {
+        self.dir.join("profiles")
+    }
+
+    /// Keeps a copy of a profile, synced.
+    pub(crate) fn keep_profile(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        let folder = self.profiles();
+        fs::create_dir_all(&folder)?;
+        let mut file = NamedTempFile::new_in(&folder)?;
+        file.write_all(text)?;
+        file.as_file().sync_all()?;
+        file.persist(folder.join(name)).map_err(|e| e.error)?;
+        fs::File::open(&folder)?.sync_all()
+    }
+
+    /// Remembers what the URLs of an unpinned source gave.
+    pub(crate) fn link_url(&self, url_key: &str, sha256: &Hash) -> io::Result<()> {
+        self.link(&self.place("url", url_key), sha256)
     }
 
     fn place(&self, kind: &str, hex: &str) -> PathBuf {
@@ -124,30 +194,44 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let found = hashes_of(&path)?;
-        let [_, _, sha256, _] = &found;
-        let is_whole = path.file_name().is_some_and(|name| name == sha256.hex());
-        if !is_whole {
+        let kinds = hashes.iter().map(Hash::kind);
+        let found = hashes_of(&path, kinds.chain([HashKind::Sha256]))?;
+        let sha256 = found.iter().find(|hash| hash.kind() == HashKind::Sha256);
+        let named = |hash: &&Hash| path.file_name().is_some_and(|name| name == hash.hex());
+        let Some(sha256) = sha256.filter(named) else {
             remove_if_there(&path)?;
             return Ok(None);
-        }
+        };
         let has_all = hashes.iter().all(|hash| found.contains(hash));
         Ok(has_all.then(|| Stored {
-            path,
             sha256: sha256.clone(),
+            path,
         }))
     }
 }
 
-fn hashes_of(path: &Path) -> io::Result<[Hash; 4]> {
+/// The hashes of these kinds.
+pub(crate) fn hashes_of(
+    path: &Path,
+    kinds: impl IntoIterator<Item = HashKind>,
+) -> io::Result<Vec<Hash>> {
     let mut file = fs::File::open(path)?;
-    let mut digests = Digests::default();
+    let mut digests = SomeDigests::new(kinds);
     let mut chunk = vec![0; limits::CHUNK_BYTES];
     loop {
         match file.read(&mut chunk)? {
             0 => return Ok(digests.finish()),
             n => digests.update(&chunk[..n]),
         }
+    }
+}
+
+/// What is in a folder; nothing when there is none.
+pub(crate) fn entries(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::DirEntry>>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => Ok(Some(entries).into_iter().flatten()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None.into_iter().flatten()),
+        Err(error) => Err(error),
     }
 }
 

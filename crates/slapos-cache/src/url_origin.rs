@@ -4,11 +4,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fs_err as fs;
-use reqwest::blocking::Client;
-use reqwest::redirect::Policy;
-
+use crate::http::{Downgrade, client, told, without_secrets};
 use crate::{Fetched, Origin, OriginMiss, Sink, Source, limits};
+use fs_err as fs;
 
 /// Fetches a source from its own URLs, in order.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,19 +38,21 @@ impl UrlOrigin {
         UrlOrigin { timeouts }
     }
 
-    fn fetch_one(&self, url: &str, sink: &mut Sink<'_>) -> Result<(), String> {
+    fn fetch_one(
+        &self,
+        url: &str,
+        downgrade: Downgrade,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), String> {
         match local_path(url) {
             Some(path) => copy_file(&path, sink, Instant::now() + self.timeouts.total),
-            None => self.download(url, sink),
+            None => self.download(url, downgrade, sink),
         }
     }
 
-    fn download(&self, url: &str, sink: &mut Sink<'_>) -> Result<(), String> {
-        let client = self.client()?;
-        let answer = client
-            .get(url)
-            .send()
-            .map_err(|e| chain(&e.without_url()))?;
+    fn download(&self, url: &str, downgrade: Downgrade, sink: &mut Sink<'_>) -> Result<(), String> {
+        let client = client(self.timeouts.connect, self.timeouts.read, downgrade).map_err(told)?;
+        let answer = client.get(url).send().map_err(told)?;
         let status = answer.status();
         if !status.is_success() {
             return Err(format!("the site answered {status}"));
@@ -68,19 +68,6 @@ impl UrlOrigin {
             _ => Ok(()),
         }
     }
-
-    fn client(&self) -> Result<Client, String> {
-        // The first caller of the process decides; every one of ours installs the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Client::builder()
-            .user_agent("slapos")
-            .connect_timeout(self.timeouts.connect)
-            // Of the blocking client this is the time for the head, and then for each chunk.
-            .timeout(self.timeouts.read)
-            .redirect(Policy::limited(limits::REDIRECTS_MAX))
-            .build()
-            .map_err(|e| format!("setting up HTTP failed: {}", chain(&e)))
-    }
 }
 
 impl Origin for UrlOrigin {
@@ -90,10 +77,14 @@ impl Origin for UrlOrigin {
 
     fn fetch(&self, source: &Source, sink: &mut Sink<'_>) -> Result<Fetched, OriginMiss> {
         let mut reasons = Vec::new();
+        let downgrade = match source.hashes.is_empty() {
+            true => Downgrade::Refused,
+            false => Downgrade::Followed,
+        };
         for url in &source.urls {
             sink.restart()
                 .map_err(|e| OriginMiss::Failed(e.to_string()))?;
-            match self.fetch_one(url, sink) {
+            match self.fetch_one(url, downgrade, sink) {
                 Ok(()) if sink.mismatch(source).is_none() || source.urls.len() == 1 => {
                     return Ok(Fetched {
                         location: without_secrets(url),
@@ -147,36 +138,9 @@ fn copy(mut from: impl Read, sink: &mut Sink<'_>, deadline: Instant) -> io::Resu
     }
 }
 
-/// User and password of a URL are not for messages.
-pub(crate) fn without_secrets(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or(authority);
-    format!("{scheme}://{host}{path}")
-}
-
-/// An error with its causes: the outermost says only "error sending request".
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn without_secrets_hides_user_and_password() {
-        assert_eq!(without_secrets("http://u:p@h:1/a@b"), "http://h:1/a@b");
-        assert_eq!(without_secrets("/a@b"), "/a@b");
-    }
 
     #[test]
     fn local_path_is_of_file_urls_and_absolute_paths_only() {

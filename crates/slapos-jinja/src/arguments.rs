@@ -33,16 +33,25 @@ impl Arguments {
         names: [&str; N],
         needed: usize,
     ) -> Outcome<[Option<Value>; N]> {
-        let mut bound: [Option<Value>; N] = std::array::from_fn(|_| None);
-        if self.plain.len() > N {
-            let given = self.plain.len();
+        let mut bound = self.bind_all(function, &names, needed)?.into_iter();
+        Ok(std::array::from_fn(|_| bound.next().flatten()))
+    }
+
+    /// The same for parameters that a table tells of.
+    pub(crate) fn bind_all(
+        self,
+        function: &str,
+        names: &[&str],
+        needed: usize,
+    ) -> Outcome<Vec<Option<Value>>> {
+        let (most, given) = (names.len(), self.plain.len());
+        if given > most {
             return type_error(format!(
-                "{function}() takes {N} arguments, {given} were given"
+                "{function}() takes {most} arguments, {given} were given"
             ));
         }
-        for (slot, value) in bound.iter_mut().zip(self.plain) {
-            *slot = Some(value);
-        }
+        let mut bound: Vec<Option<Value>> = self.plain.into_iter().map(Some).collect();
+        bound.resize(most, None);
         for (name, value) in self.named {
             let slot = names.iter().position(|known| *known == &*name);
             match slot.and_then(|at| bound.get_mut(at)) {
@@ -63,6 +72,14 @@ impl Arguments {
     pub(crate) fn one(self, function: &str) -> Outcome<Value> {
         let [value] = self.bind(function, ["value"], 1)?;
         Ok(value.unwrap_or(Value::None))
+    }
+
+    /// Fails if one is given by its name, where a function takes none so.
+    pub(crate) fn no_names(&self, function: &str) -> Outcome<()> {
+        match self.named.first() {
+            Some((name, _)) => type_error(format!("{function}() has no parameter `{name}`")),
+            None => Ok(()),
+        }
     }
 
     /// No argument at all.

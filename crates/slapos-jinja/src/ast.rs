@@ -42,7 +42,11 @@ pub(crate) enum Statement {
         with_context: bool,
     },
     /// A block of a template that nothing extends: rendered where it stands.
-    Block(Block),
+    Block {
+        body: Block,
+        /// Sees the names around it, and not only those at the top of the template.
+        is_scoped: bool,
+    },
     Break,
     Continue,
 }
@@ -64,6 +68,16 @@ pub(crate) struct MacroDefinition {
     /// Of the last parameters.
     pub(crate) defaults: Vec<Expr>,
     pub(crate) body: Block,
+    pub(crate) mentions: Mentions,
+}
+
+/// Which of the names that a macro may have besides its parameters are in its body: without them, what they would hold is
+/// refused.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Mentions {
+    pub(crate) caller: bool,
+    pub(crate) kwargs: bool,
+    pub(crate) varargs: bool,
 }
 
 /// What is assigned to.

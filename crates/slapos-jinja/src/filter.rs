@@ -2,13 +2,12 @@
 //!
 //! [`apply`] is the table; sequence.rs has those over items, text.rs those over text.
 
-use std::cmp::Ordering;
 use std::rc::Rc;
 
 use crate::arguments::Arguments;
-use crate::error::{ErrorKind, Failure, Outcome, fail, type_error, value_error};
+use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::render::Machine;
-use crate::value::{Value, float_to_int, order};
+use crate::value::{Value, float_to_int, sort_keyed};
 use crate::{format, global, module};
 
 mod sequence;
@@ -18,19 +17,19 @@ mod text;
 pub(crate) fn apply(machine: &Machine<'_>, name: &str, arguments: Arguments) -> Outcome<Value> {
     match name {
         "default" | "d" => default(arguments),
-        "abs" => global::call(machine, "abs", arguments),
+        "abs" => global::abs(machine, arguments),
         "int" => int(arguments),
         "float" => float(arguments),
         "round" => round(arguments),
         "attr" => {
             let [value, name] = arguments.bind("attr", ["value", "name"], 2)?;
             let (value, name) = (value.unwrap_or(Value::None), name.unwrap_or(Value::None));
-            let found = crate::method::attribute(&value.defined()?, &name.to_text()?);
+            let found = crate::method::attribute(&value.defined()?, &name.to_text(machine)?);
             Ok(found.unwrap_or_else(|| Value::missing("there is no such attribute")))
         }
         "tojson" => {
             let [value, indent] = arguments.bind("tojson", ["value", "indent"], 1)?;
-            module::to_json_for_html(&value.unwrap_or(Value::None), indent.as_ref())
+            module::to_json_for_html(machine, &value.unwrap_or(Value::None), indent.as_ref())
         }
         "urlencode" => module::url_encode(machine, &arguments.one(name)?),
         "format" => {
@@ -39,13 +38,13 @@ pub(crate) fn apply(machine: &Machine<'_>, name: &str, arguments: Arguments) -> 
                 true => Value::tuple(rest.plain),
                 false => Value::dict(crate::method::dict::merged(machine, rest)?),
             };
-            format::percent(machine, &text.to_text()?, &values)
+            format::percent(machine, &text.to_text(machine)?, &values)
         }
-        "length" | "count" => global::call(machine, "len", Arguments::of([arguments.one(name)?])),
+        "length" | "count" => global::len(machine, Arguments::of([arguments.one(name)?])),
         "list" => Ok(Value::list(arguments.one(name)?.items(machine)?)),
-        "string" => Ok(Value::Str(arguments.one(name)?.to_text()?)),
+        "string" => Ok(Value::Str(arguments.one(name)?.to_text(machine)?)),
         "pprint" => Ok(Value::text(
-            arguments.one(name)?.defined()?.to_typed()?.repr(),
+            arguments.one(name)?.defined()?.to_typed(machine)?.repr(),
         )),
         _ => match sequence::apply(machine, name, &arguments)? {
             Some(value) => Ok(value),
@@ -147,7 +146,10 @@ fn round(arguments: Arguments) -> Outcome<Value> {
         "floor" => Ok(Value::Float((n * scale).floor() / scale)),
         "common" => match value {
             Value::Float(n) => Ok(Value::Float(global::round_float(n, precision))),
-            other => Ok(other),
+            other => Ok(Value::Int(global::round_int(
+                other.as_int("the value")?,
+                precision,
+            )?)),
         },
         other => value_error(format!(
             "method must be common, ceil or floor, not `{other}`"
@@ -162,7 +164,7 @@ pub(crate) fn sorted(
     key: Option<Value>,
     reverse: bool,
 ) -> Outcome<Vec<Value>> {
-    machine.spend(items.len() as u64 * 4)?;
+    machine.make_values(items.len().saturating_mul(2))?;
     let mut keyed = Vec::with_capacity(items.len());
     for item in items {
         let key = match &key {
@@ -171,29 +173,6 @@ pub(crate) fn sorted(
         };
         keyed.push((key, item));
     }
-    sort_keyed(&mut keyed, reverse)?;
+    let keyed = sort_keyed(machine, keyed, reverse)?;
     Ok(keyed.into_iter().map(|(_, item)| item).collect())
-}
-
-fn sort_keyed(keyed: &mut [(Value, Value)], reverse: bool) -> Outcome<()> {
-    let mut failed: Option<Box<Failure>> = None;
-    keyed.sort_by(|(a, _), (b, _)| {
-        if failed.is_some() {
-            return Ordering::Equal;
-        }
-        match order(a, b, "<") {
-            Ok(found) => {
-                let found = found.unwrap_or(Ordering::Equal);
-                if reverse { found.reverse() } else { found }
-            }
-            Err(failure) => {
-                failed = Some(failure);
-                Ordering::Equal
-            }
-        }
-    });
-    match failed {
-        Some(failure) => Err(failure),
-        None => Ok(()),
-    }
 }

@@ -4,7 +4,7 @@ use crate::arguments::Arguments;
 use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::limits;
 use crate::render::{Machine, attribute};
-use crate::value::{Key, Value, item, quoted};
+use crate::value::{Value, item, quoted};
 
 mod number;
 
@@ -29,8 +29,9 @@ struct Field {
 /// `text % values`
 pub(crate) fn percent(machine: &Machine<'_>, text: &str, values: &Value) -> Outcome<Value> {
     let is_mapping = matches!(values, Value::Dict(_));
+    machine.spend(text.len() as u64 / 16)?;
     let mut plain = match values {
-        Value::Tuple(items) => items.to_vec(),
+        Value::Tuple(_) => values.items(machine)?,
         other => vec![other.clone()],
     }
     .into_iter();
@@ -50,7 +51,7 @@ pub(crate) fn percent(machine: &Machine<'_>, text: &str, values: &Value) -> Outc
                 return type_error("format requires a mapping");
             }
             used_name = true;
-            match item(values, &Value::text(&name))? {
+            match item(machine, values, &Value::text(&name))? {
                 Some(value) => named = Some(value),
                 None => {
                     return fail(
@@ -100,7 +101,7 @@ pub(crate) fn percent(machine: &Machine<'_>, text: &str, values: &Value) -> Outc
             out.push('%');
             continue;
         }
-        let text = percent_field(field, kind, &next()?)?;
+        let text = percent_field(machine, field, kind, &next()?)?;
         machine.make(text.len())?;
         out.push_str(&text);
     }
@@ -148,10 +149,15 @@ fn width_of(value: &Value) -> Outcome<usize> {
     }
 }
 
-fn percent_field(mut field: Field, kind: char, value: &Value) -> Outcome<String> {
+fn percent_field(
+    machine: &Machine<'_>,
+    mut field: Field,
+    kind: char,
+    value: &Value,
+) -> Outcome<String> {
     let text = match kind {
-        's' => value.to_text()?.to_string(),
-        'r' | 'a' => value.clone().defined()?.repr(),
+        's' => value.to_text(machine)?.to_string(),
+        'r' | 'a' => value.clone().defined()?.repr(machine)?,
         'c' => match value {
             Value::Str(text) if text.chars().count() == 1 => text.to_string(),
             other => char_of(other)?,
@@ -259,9 +265,9 @@ impl Field {
 }
 
 /// `format(value, spec)`
-pub(crate) fn with_spec(value: &Value, spec: &str) -> Outcome<String> {
+pub(crate) fn with_spec(machine: &Machine<'_>, value: &Value, spec: &str) -> Outcome<String> {
     if spec.is_empty() {
-        return Ok(value.to_text()?.to_string());
+        return Ok(value.to_text(machine)?.to_string());
     }
     let field = Field::parse(spec)?;
     let bad = |kind: char| {
@@ -308,7 +314,7 @@ pub(crate) fn with_spec(value: &Value, spec: &str) -> Outcome<String> {
             }
             Some(kind) => bad(kind),
         },
-        Value::Undefined(_) => Ok(value.to_text()?.to_string()),
+        Value::Undefined(_) => Ok(value.to_text(machine)?.to_string()),
         other => type_error(format!(
             "unsupported format string passed to {}.__format__",
             other.type_name()
@@ -387,12 +393,12 @@ fn one_field(
     let value = field_value(machine, name, arguments, next)?;
     let value = match conversion {
         None => value,
-        Some("s") => Value::Str(value.to_text()?),
-        Some("r" | "a") => Value::text(value.defined()?.repr()),
+        Some("s") => Value::Str(value.to_text(machine)?),
+        Some("r" | "a") => Value::text(value.defined()?.repr(machine)?),
         Some(other) => return value_error(format!("Unknown conversion specifier '{other}'")),
     };
     let spec = fill(machine, spec, arguments, next, depth + 1)?;
-    with_spec(&value, &spec)
+    with_spec(machine, &value, &spec)
 }
 
 fn field_value(
@@ -439,9 +445,9 @@ fn field_value(
                 Ok(n) => Value::Int(n),
                 Err(_) => Value::text(index),
             };
-            let found = item(&value, &key)?;
+            let found = item(machine, &value, &key)?;
             let Some(found) = found else {
-                return fail(ErrorKind::Key, format!("{:?}", Key::of(&key)?));
+                return fail(ErrorKind::Key, key.repr(machine)?);
             };
             value = found;
             rest = after;

@@ -27,4 +27,4 @@ pub use error::{ErrorKind, TemplateError};
 pub use global::is_global;
 pub use module::module_names;
 
-pub use render::{Extension, Given, Load, NoTemplates, Settings, render};
+pub use render::{Budget, Extension, Given, Load, NoTemplates, Settings, render, render_within};

@@ -1,18 +1,29 @@
 //! Attributes and methods of Python's values.
 //!
-//! [`attribute`] gives a method as something to call; text.rs, list.rs, dict.rs and set.rs have what they do.
+//! [`attribute`] gives a method as something to call; text.rs, bytes.rs, list.rs, dict.rs and set.rs have what they do.
 
 use std::rc::Rc;
 
 use crate::arguments::Arguments;
 use crate::error::Outcome;
+use crate::global;
 use crate::render::Machine;
-use crate::value::{Dict, Key, Value};
+use crate::value::{Key, Value};
 
+pub(crate) mod bytes;
 pub(crate) mod dict;
 mod list;
 pub(crate) mod set;
 pub(crate) mod text;
+
+/// What a method of such a value does.
+type Method<T> = fn(&Machine<'_>, &T, Arguments) -> Outcome<Value>;
+
+/// The method of this name in the table of a type.
+fn found<T: ?Sized>(table: &[(&str, Method<T>)], name: &str) -> Option<Method<T>> {
+    let found = table.iter().find(|(known, _)| *known == name);
+    found.map(|(_, method)| *method)
+}
 
 /// Methods that Python itself calls; templates use some.
 pub(crate) fn is_dunder(name: &str) -> bool {
@@ -37,10 +48,10 @@ pub(crate) fn attribute(value: &Value, name: &str) -> Option<Value> {
     let has = |methods: &[&str]| methods.contains(&name);
     let is_method = match value {
         Value::Str(_) => has(text::NAMES) || has(COMMON),
-        Value::Bytes(_) => has(text::BYTES_NAMES) || has(COMMON),
-        Value::List(_) => has(list::NAMES) || has(COMMON),
-        Value::Tuple(_) => has(&["count", "index"]) || has(COMMON),
-        Value::Dict(_) => has(dict::NAMES) || has(COMMON),
+        Value::Bytes(_) => found(bytes::METHODS, name).is_some() || has(COMMON),
+        Value::List(_) => found(list::METHODS, name).is_some() || has(COMMON),
+        Value::Tuple(_) => found(list::FROZEN_METHODS, name).is_some() || has(COMMON),
+        Value::Dict(_) => found(dict::METHODS, name).is_some() || has(COMMON),
         Value::Set(_) => has(set::NAMES) || has(set::FROZEN_NAMES) || has(COMMON),
         Value::FrozenSet(_) => has(set::FROZEN_NAMES) || has(COMMON),
         Value::Namespace(names) => {
@@ -89,24 +100,17 @@ fn of_type(kind: &'static str, name: &str) -> Option<Value> {
         return Some(Value::text(kind));
     }
     if (kind, name) == ("dict", "fromkeys") {
-        return Some(Value::function(name, |machine, arguments| {
-            let [keys, value] = arguments.bind("fromkeys", ["iterable", "value"], 1)?;
-            let mut dict = Dict::new();
-            for key in keys.unwrap_or(Value::None).items(machine)? {
-                dict.insert(Key::of(&key)?, (key, value.clone().unwrap_or(Value::None)));
-            }
-            Ok(Value::dict(dict))
-        }));
+        return Some(Value::function(name, dict::from_keys));
     }
-    let known: &[&str] = match kind {
-        "str" => text::NAMES,
-        "bytes" => text::BYTES_NAMES,
-        "list" => list::NAMES,
-        "dict" => dict::NAMES,
-        "set" => set::NAMES,
-        _ => &[],
+    let is_known = match kind {
+        "str" => text::NAMES.contains(&name),
+        "bytes" => found(bytes::METHODS, name).is_some(),
+        "list" => found(list::METHODS, name).is_some(),
+        "dict" => found(dict::METHODS, name).is_some(),
+        "set" => set::NAMES.contains(&name),
+        _ => false,
     };
-    if !known.contains(&name) {
+    if !is_known {
         return None;
     }
     let method = name.to_owned();
@@ -140,12 +144,13 @@ fn call(machine: &Machine<'_>, value: &Value, name: &str, arguments: Arguments) 
     {
         return result;
     }
+    machine.spend(1)?;
     match value {
         Value::Str(it) => text::call(machine, it, name, arguments),
-        Value::Bytes(it) => text::call_bytes(it, name, arguments),
-        Value::List(it) => list::call(machine, it, name, arguments),
-        Value::Tuple(it) => list::call_frozen(it, name, arguments),
-        Value::Dict(it) => dict::call(machine, it, name, arguments),
+        Value::Bytes(it) => of_table(bytes::METHODS, name)?(machine, it, arguments),
+        Value::List(it) => of_table(list::METHODS, name)?(machine, it, arguments),
+        Value::Tuple(it) => of_table(list::FROZEN_METHODS, name)?(machine, it, arguments),
+        Value::Dict(it) => of_table(dict::METHODS, name)?(machine, it, arguments),
         Value::Set(it) => set::call(machine, it, name, arguments),
         Value::FrozenSet(it) => set::call_frozen(machine, it, name, arguments),
         Value::Iter(iter) => match iter.next(machine)? {
@@ -160,6 +165,14 @@ fn call(machine: &Machine<'_>, value: &Value, name: &str, arguments: Arguments) 
     }
 }
 
+fn of_table<T: ?Sized>(table: &[(&str, Method<T>)], name: &str) -> Outcome<Method<T>> {
+    let no_method = || {
+        let message = format!("there is no method `{name}` of this type");
+        crate::error::failure(crate::error::ErrorKind::Attribute, message)
+    };
+    found(table, name).ok_or_else(no_method)
+}
+
 fn common(
     machine: &Machine<'_>,
     value: &Value,
@@ -172,16 +185,16 @@ fn common(
         ("__contains__", Some(item)) => {
             crate::value::contains(machine, value, item).map(Value::Bool)
         }
-        ("__len__", None) => Ok(Value::size(value.length().unwrap_or(0))),
+        ("__len__", None) => global::len(machine, Arguments::of([value.clone()])),
         ("__add__", Some(other)) => crate::value::binary(
             machine,
             crate::ast::Operator::Add,
             value.clone(),
             other.clone(),
         ),
-        ("__eq__", Some(other)) => crate::value::are_equal(value, other).map(Value::Bool),
-        ("__str__", None) => value.to_text().map(Value::Str),
-        ("__repr__", None) => Ok(Value::text(value.repr())),
+        ("__eq__", Some(other)) => crate::value::are_equal(machine, value, other).map(Value::Bool),
+        ("__str__", None) => value.to_text(machine).map(Value::Str),
+        ("__repr__", None) => value.repr(machine).map(Value::text),
         ("__iter__", None) => value.iter(machine).map(Value::Iter),
         _ => return None,
     })

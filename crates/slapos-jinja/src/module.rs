@@ -5,7 +5,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::value::{Object, Value};
+use crate::arguments::Arguments;
+use crate::value::{Nest, Object, Value};
 
 mod hashing;
 mod iteration;
@@ -107,7 +108,7 @@ fn six() -> Value {
         let call = Value::function(name, move |_, arguments| {
             let [value, _, _] = arguments.bind(name, ["s", "encoding", "errors"], 1)?;
             match value.unwrap_or(Value::None) {
-                Value::Bytes(bytes) => crate::method::text::decode(&bytes, "utf-8"),
+                Value::Bytes(bytes) => crate::method::bytes::decode(&bytes, Arguments::default()),
                 other => Ok(Value::Str(other.as_str("the text")?)),
             }
         });
@@ -138,15 +139,14 @@ pub(crate) fn named_tuple(
     names: Vec<(&'static str, Value)>,
     items: Vec<Value>,
 ) -> Value {
-    let printed = Value::tuple(items.clone()).repr();
     let attributes = names
         .into_iter()
         .map(|(name, value)| (Rc::from(name), value));
     Value::Object(Rc::new(Object {
         kind,
-        printed: Rc::from(printed),
-        attributes: RefCell::new(attributes.collect()),
-        items: Some(Rc::from(items)),
+        printed: Rc::from(kind),
+        attributes: RefCell::new(Nest::new(attributes.collect())),
+        items: Some(Rc::new(Nest::new(items))),
         call: None,
     }))
 }

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::ast::{Block, Expr, FilterCall, ForLoop, MacroDefinition, Node, Statement, Target};
+use crate::ast::{
+    Block, Expr, FilterCall, ForLoop, MacroDefinition, Mentions, Node, Statement, Target,
+};
 use crate::error::{ErrorKind, Failure, Outcome, failure};
 use crate::lex::{Lexeme, Token, lex};
 use crate::{Extension, limits};
@@ -19,6 +21,7 @@ pub(crate) fn parse(template: &str, name: &str, extensions: &[Extension]) -> Out
         nesting: 0,
         loops: 0,
         links: 0,
+        mentions: Mentions::default(),
     };
     parser.template().map_err(|mut error| {
         if error.place.is_none() {
@@ -37,6 +40,8 @@ pub(super) struct Parser<'e> {
     loops: u32,
     /// Operators, attributes and filters of the current statement.
     links: u32,
+    /// Of the macro around the current statement.
+    mentions: Mentions,
 }
 
 fn syntax(message: impl Into<String>) -> Box<Failure> {
@@ -401,13 +406,27 @@ impl Parser<'_> {
         let name = self.expect_name()?;
         let (parameters, defaults) = self.signature()?;
         self.expect_block_end()?;
-        let body = self.own_block(&["endmacro"])?;
+        let (body, mentions) = self.macro_body("endmacro")?;
         Ok(Statement::Macro(Rc::new(MacroDefinition {
             name,
             parameters,
             defaults,
             body,
+            mentions,
         })))
+    }
+
+    /// The body of a macro, and what it mentions; the macro around it is taken to mention that too.
+    fn macro_body(&mut self, end: &'static str) -> Outcome<(Block, Mentions)> {
+        let around = std::mem::take(&mut self.mentions);
+        let body = self.own_block(&[end])?;
+        let own = self.mentions;
+        self.mentions = Mentions {
+            caller: around.caller || own.caller,
+            kwargs: around.kwargs || own.kwargs,
+            varargs: around.varargs || own.varargs,
+        };
+        Ok((body, own))
     }
 
     /// A block in which no loop around it can be left.
@@ -456,12 +475,13 @@ impl Parser<'_> {
             return Err(syntax("`call` needs a call of a macro"));
         }
         self.expect_block_end()?;
-        let body = self.own_block(&["endcall"])?;
+        let (body, mentions) = self.macro_body("endcall")?;
         let caller = MacroDefinition {
             name: Rc::from("caller"),
             parameters,
             defaults,
             body,
+            mentions,
         };
         Ok(Statement::Call(call, Rc::new(caller)))
     }
@@ -479,9 +499,10 @@ impl Parser<'_> {
 
     fn plain_block(&mut self) -> Outcome<Statement> {
         self.expect_name()?;
-        while self.skip_name("scoped") || self.skip_name("required") {}
+        let is_scoped = self.skip_name("scoped");
         self.expect_block_end()?;
-        Ok(Statement::Block(self.own_block(&["endblock"])?))
+        let body = self.own_block(&["endblock"])?;
+        Ok(Statement::Block { body, is_scoped })
     }
 
     /// Profiles are never HTML, so it changes nothing.

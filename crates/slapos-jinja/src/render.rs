@@ -2,20 +2,22 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use slapos_buildout::Typed;
 
 use crate::ast::{Block, FilterCall, Node, Statement, Target};
 use crate::error::{ErrorKind, Outcome, TemplateError, fail};
 use crate::parse::parse;
-use crate::value::{Dict, Key, Value, from_json_text};
+use crate::value::{Dict, Key, Nest, Value, drop_flat, from_json_text};
 use crate::{arguments::Arguments, filter, global, limits};
 
 mod call;
 mod evaluate;
 mod import;
 mod loops;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use evaluate::attribute;
 pub(crate) use loops::LoopState;
@@ -106,35 +108,51 @@ impl Load for NoTemplates {
     }
 }
 
+/// What one rendering may take; more ends it with [`ErrorKind::Limit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Statements, expressions, items of loops.
+    pub steps: u64,
+    /// Bytes of all that is made.
+    pub bytes: u64,
+}
+
+impl Default for Budget {
+    /// What real templates never need.
+    fn default() -> Budget {
+        Budget {
+            steps: limits::STEPS_MAX,
+            bytes: limits::BYTES_MAX,
+        }
+    }
+}
+
 /// Renders a template.
 pub fn render(
     template: &str,
     context: Vec<(String, Given)>,
     settings: &Settings<'_>,
 ) -> Result<String, TemplateError> {
-    let machine = Machine {
-        settings,
-        steps: Cell::new(0),
-        bytes: Cell::new(0),
-        calls: Cell::new(0),
-        globals: global::all(),
-        templates: RefCell::default(),
-        modules: RefCell::default(),
-    };
+    render_within(template, context, settings, Budget::default())
+}
+
+/// The same for who has less to give.
+pub fn render_within(
+    template: &str,
+    context: Vec<(String, Given)>,
+    settings: &Settings<'_>,
+    budget: Budget,
+) -> Result<String, TemplateError> {
+    let machine = Machine::new(settings, budget);
     let result = parse(template, settings.name, settings.extensions).and_then(|block| {
         let names = context
             .into_iter()
             .map(|(name, given)| (Rc::from(name), given.0));
         let around = Scope::new(None);
-        *around.names.borrow_mut() = names.collect();
-        let frame = Frame {
-            scope: Scope::new(Some(around)),
-            template: Rc::from(settings.name),
-        };
+        **around.names.borrow_mut() = names.collect();
+        let frame = Frame::top(Scope::new(Some(around)), &Rc::from(settings.name));
         let mut out = String::new();
         machine.block(&frame, &block, &mut out)?;
-        // Macros hold the scope that holds them: it is emptied, so that nothing is kept for ever.
-        frame.scope.names.borrow_mut().clear();
         Ok(out)
     });
     result.map_err(|failure| failure.into_error())
@@ -143,6 +161,7 @@ pub fn render(
 /// One rendering.
 pub(crate) struct Machine<'s> {
     settings: &'s Settings<'s>,
+    budget: Budget,
     steps: Cell<u64>,
     bytes: Cell<u64>,
     calls: Cell<u32>,
@@ -150,12 +169,31 @@ pub(crate) struct Machine<'s> {
     templates: RefCell<HashMap<String, Rc<Block>>>,
     /// Templates that were imported without the context: they are run once.
     modules: RefCell<HashMap<String, Value>>,
+    /// Scopes that a macro or a loop holds, which they may hold too.
+    held: RefCell<Vec<Weak<Scope>>>,
+}
+
+impl Drop for Machine<'_> {
+    /// Empties the scopes that are left, so that nothing is kept for ever.
+    fn drop(&mut self) {
+        self.modules.borrow_mut().clear();
+        for scope in self.held.take() {
+            if let Some(scope) = scope.upgrade() {
+                let names = std::mem::take(&mut **scope.names.borrow_mut());
+                drop_flat(names);
+            }
+        }
+    }
 }
 
 /// Names, and those around them.
 pub(crate) struct Scope {
-    names: RefCell<HashMap<Rc<str>, Value>>,
+    names: RefCell<Nest<HashMap<Rc<str>, Value>>>,
     parent: Option<Rc<Scope>>,
+    /// Of the names that another template would get from this one: those that are not given on.
+    imported: RefCell<Vec<Rc<str>>>,
+    /// The top of a template that was included: the loop that it is included in is not its own.
+    hides_loop: bool,
 }
 
 impl Scope {
@@ -163,6 +201,18 @@ impl Scope {
         Rc::new(Scope {
             names: RefCell::default(),
             parent,
+            imported: RefCell::default(),
+            hides_loop: false,
+        })
+    }
+
+    /// The top of an included template, which sees these names.
+    fn included(parent: Rc<Scope>) -> Rc<Scope> {
+        Rc::new(Scope {
+            names: RefCell::default(),
+            parent: Some(parent),
+            imported: RefCell::default(),
+            hides_loop: true,
         })
     }
 
@@ -172,6 +222,9 @@ impl Scope {
             if let Some(value) = scope.names.borrow().get(name) {
                 return Some(value.clone());
             }
+            if scope.hides_loop && name == "loop" {
+                return None;
+            }
             scope = scope.parent.as_deref()?;
         }
     }
@@ -179,18 +232,44 @@ impl Scope {
     fn set(&self, name: &Rc<str>, value: Value) {
         self.names.borrow_mut().insert(Rc::clone(name), value);
     }
+
+    /// The same of what is imported, which whoever imports this template does not get.
+    fn set_imported(&self, name: &Rc<str>, value: Value) {
+        self.set(name, value);
+        let mut imported = self.imported.borrow_mut();
+        if !imported.contains(name) {
+            imported.push(Rc::clone(name));
+        }
+    }
 }
 
 /// Where a statement runs.
 pub(crate) struct Frame {
     scope: Rc<Scope>,
+    /// The names at the top of the template.
+    top: Rc<Scope>,
     template: Rc<str>,
 }
 
 impl Frame {
-    fn inner(&self) -> Frame {
+    /// At the top of a template, or of what stands for itself as a template does.
+    fn top(scope: Rc<Scope>, template: &Rc<str>) -> Frame {
         Frame {
-            scope: Scope::new(Some(Rc::clone(&self.scope))),
+            top: Rc::clone(&scope),
+            scope,
+            template: Rc::clone(template),
+        }
+    }
+
+    fn inner(&self) -> Frame {
+        self.within(&self.scope)
+    }
+
+    /// In a scope of its own within this one.
+    fn within(&self, scope: &Rc<Scope>) -> Frame {
+        Frame {
+            scope: Scope::new(Some(Rc::clone(scope))),
+            top: Rc::clone(&self.top),
             template: Rc::clone(&self.template),
         }
     }
@@ -204,15 +283,49 @@ enum Flow {
     Continue,
 }
 
+impl<'s> Machine<'s> {
+    pub(crate) fn new(settings: &'s Settings<'s>, budget: Budget) -> Machine<'s> {
+        Machine {
+            settings,
+            budget,
+            steps: Cell::new(0),
+            bytes: Cell::new(0),
+            calls: Cell::new(0),
+            globals: global::all(),
+            templates: RefCell::default(),
+            modules: RefCell::default(),
+            held: RefCell::default(),
+        }
+    }
+}
+
 impl Machine<'_> {
+    /// A scope for a value to hold; it is emptied in the end.
+    fn hold(&self, scope: &Rc<Scope>) -> Rc<Scope> {
+        let mut held = self.held.borrow_mut();
+        let is_last = held
+            .last()
+            .is_some_and(|last| std::ptr::eq(last.as_ptr(), Rc::as_ptr(scope)));
+        if !is_last {
+            // Those that are gone are swept before the list grows to twice its size.
+            if held.len() == held.capacity() {
+                held.retain(|scope| scope.strong_count() > 0);
+                let more = held.len() + 16;
+                held.reserve(more);
+            }
+            held.push(Rc::downgrade(scope));
+        }
+        Rc::clone(scope)
+    }
+
     /// Counts steps.
     pub(crate) fn spend(&self, steps: u64) -> Outcome<()> {
         let all = self.steps.get().saturating_add(steps);
         self.steps.set(all);
-        match all > limits::STEPS_MAX {
+        match all > self.budget.steps {
             true => fail(
                 ErrorKind::Limit,
-                format!("the template takes more than {} steps", limits::STEPS_MAX),
+                format!("the template takes more than {} steps", self.budget.steps),
             ),
             false => Ok(()),
         }
@@ -222,16 +335,37 @@ impl Machine<'_> {
     pub(crate) fn make(&self, bytes: usize) -> Outcome<()> {
         let all = self.bytes.get().saturating_add(bytes as u64);
         self.bytes.set(all);
-        match all > limits::BYTES_MAX {
+        match all > self.budget.bytes {
             true => fail(
                 ErrorKind::Limit,
                 format!(
                     "the template makes more than {} MiB",
-                    limits::BYTES_MAX >> 20
+                    self.budget.bytes >> 20
                 ),
             ),
             false => Ok(()),
         }
+    }
+
+    /// Runs a call within the calls that are running, on a stack that is large enough.
+    pub(crate) fn deeper<T>(&self, run: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+        let depth = self.calls.get() + 1;
+        if depth > limits::CALLS_MAX {
+            return fail(
+                ErrorKind::Limit,
+                format!("more than {} calls within each other", limits::CALLS_MAX),
+            );
+        }
+        self.calls.set(depth);
+        let result = stacker::maybe_grow(limits::STACK_RED_ZONE, limits::STACK_GROWTH, run);
+        self.calls.set(depth - 1);
+        result
+    }
+
+    /// Counts values before they are made, as steps and as bytes.
+    pub(crate) fn make_values(&self, n: usize) -> Outcome<()> {
+        self.spend(n as u64)?;
+        self.make(n.saturating_mul(size_of::<Value>()))
     }
 
     fn block(&self, frame: &Frame, block: &Block, out: &mut String) -> Outcome<Flow> {
@@ -261,7 +395,7 @@ impl Machine<'_> {
         match statement {
             Statement::Text(text) => self.write(text, out)?,
             Statement::Print(expression) => {
-                let text = self.evaluate(frame, expression)?.to_text()?;
+                let text = self.evaluate(frame, expression)?.to_text(self)?;
                 self.write(&text, out)?;
             }
             Statement::If(branches, otherwise) => {
@@ -272,13 +406,16 @@ impl Machine<'_> {
                 }
                 return self.block(frame, otherwise, out);
             }
-            Statement::For(for_loop) => self.for_loop(frame, for_loop, out)?,
+            Statement::For(for_loop) => return self.for_loop(frame, for_loop, out),
             Statement::Set(target, value) => {
                 let value = self.evaluate(frame, value)?;
                 self.assign(frame, target, value)?;
             }
             Statement::SetBlock(target, filters, body) => {
-                let text = self.captured(&frame.inner(), body)?;
+                let text = match self.captured(&frame.inner(), body)? {
+                    Ok(text) => text,
+                    Err(flow) => return Ok(flow),
+                };
                 let value = self.filtered(frame, filters, text)?;
                 self.assign(frame, target, value)?;
             }
@@ -296,18 +433,24 @@ impl Machine<'_> {
             }
             Statement::Call(call, caller) => {
                 let caller = self.macro_value(frame, caller);
-                let text = self.call_with_caller(frame, call, caller)?.to_text()?;
+                let text = self.call_with_caller(frame, call, caller)?.to_text(self)?;
                 self.write(&text, out)?;
             }
             Statement::FilterBlock(filters, body) => {
-                let text = self.captured(&frame.inner(), body)?;
-                let text = self.filtered(frame, filters, text)?.to_text()?;
+                let text = match self.captured(&frame.inner(), body)? {
+                    Ok(text) => text,
+                    Err(flow) => return Ok(flow),
+                };
+                let text = self.filtered(frame, filters, text)?.to_text(self)?;
                 self.write(&text, out)?;
             }
             Statement::Do(expression) => {
                 self.evaluate(frame, expression)?;
             }
-            Statement::Block(body) => return self.block(&frame.inner(), body, out),
+            Statement::Block { body, is_scoped } => {
+                let around = if *is_scoped { &frame.scope } else { &frame.top };
+                return self.block(&frame.within(around), body, out);
+            }
             Statement::Break => return Ok(Flow::Break),
             Statement::Continue => return Ok(Flow::Continue),
             Statement::Include { .. } | Statement::Import { .. } | Statement::FromImport { .. } => {
@@ -323,10 +466,13 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn captured(&self, frame: &Frame, body: &Block) -> Outcome<Value> {
+    /// The text of a block; of one that leaves the loop around it there is none.
+    fn captured(&self, frame: &Frame, body: &Block) -> Outcome<Result<Value, Flow>> {
         let mut text = String::new();
-        self.block(frame, body, &mut text)?;
-        Ok(Value::text(text))
+        Ok(match self.block(frame, body, &mut text)? {
+            Flow::On => Ok(Value::text(text)),
+            left => Err(left),
+        })
     }
 
     fn filtered(&self, frame: &Frame, filters: &[FilterCall], value: Value) -> Outcome<Value> {

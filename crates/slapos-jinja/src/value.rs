@@ -12,27 +12,36 @@ use indexmap::IndexMap;
 use crate::arguments::Arguments;
 use crate::ast::MacroDefinition;
 use crate::error::{ErrorKind, Outcome, fail};
+use crate::limits;
 use crate::render::{LoopState, Machine, Scope};
 
 mod compare;
 mod convert;
 mod iterate;
 mod key;
+mod nest;
 mod operate;
 mod repr;
+mod sort;
 
 pub(crate) use compare::{are_equal, are_same, order};
 pub(crate) use convert::from_json_text;
 pub(crate) use iterate::{Iter, lazy};
 pub(crate) use key::Key;
+pub(crate) use nest::{Nest, drop_flat};
 pub(crate) use operate::{
-    binary, compare as compare_by, contains, floor_divide, item, negative, slice, union,
+    binary, compare as compare_by, contains, divided, fitting, floor_divide, item, negative, slice,
+    union,
 };
 pub(crate) use slapos_python::print::{float as float_text, quoted};
+pub(crate) use sort::sort_keyed;
 
 /// A dictionary in the order of insertion; a set has no values.
 pub(crate) type Dict = IndexMap<Key, (Value, Value)>;
-pub(crate) type Shared<T> = Rc<RefCell<T>>;
+/// What a pair of a dictionary takes, in values: the key twice, and the value.
+pub(crate) const PER_PAIR: usize = 3;
+/// A container that is shared and changes in place.
+pub(crate) type Shared<T> = Rc<RefCell<Nest<T>>>;
 
 /// A value of a template. Cloning one does not copy a list or a dictionary.
 #[derive(Clone)]
@@ -46,10 +55,10 @@ pub(crate) enum Value {
     Str(Rc<str>),
     Bytes(Rc<[u8]>),
     List(Shared<Vec<Value>>),
-    Tuple(Rc<[Value]>),
+    Tuple(Rc<Nest<Vec<Value>>>),
     Dict(Shared<Dict>),
     Set(Shared<Dict>),
-    FrozenSet(Rc<Dict>),
+    FrozenSet(Rc<Nest<Dict>>),
     Range(i128, i128, i128),
     /// `dict.keys()` and the like: they follow the dictionary.
     View(View, Shared<Dict>),
@@ -101,15 +110,22 @@ pub(crate) struct Macro {
 pub(crate) struct Object {
     pub(crate) kind: &'static str,
     pub(crate) printed: Rc<str>,
-    pub(crate) attributes: RefCell<IndexMap<Rc<str>, Value>>,
+    pub(crate) attributes: RefCell<Nest<IndexMap<Rc<str>, Value>>>,
     /// For objects that are tuples too.
-    pub(crate) items: Option<Rc<[Value]>>,
+    pub(crate) items: Option<Rc<Nest<Vec<Value>>>>,
     pub(crate) call: Option<Rc<Function>>,
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        let nothing = Box::new(|_: &Machine<'_>, _| Ok(Value::None));
+        drop_flat(std::mem::replace(&mut self.call, nothing));
+    }
 }
 
 impl fmt::Debug for Value {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&repr::repr(self))
+        out.write_str(self.type_name())
     }
 }
 
@@ -119,19 +135,23 @@ impl Value {
     }
 
     pub(crate) fn list(items: Vec<Value>) -> Value {
-        Value::List(Rc::new(RefCell::new(items)))
+        Value::List(Rc::new(RefCell::new(Nest::new(items))))
     }
 
     pub(crate) fn tuple(items: Vec<Value>) -> Value {
-        Value::Tuple(Rc::from(items))
+        Value::Tuple(Rc::new(Nest::new(items)))
     }
 
     pub(crate) fn dict(dict: Dict) -> Value {
-        Value::Dict(Rc::new(RefCell::new(dict)))
+        Value::Dict(Rc::new(RefCell::new(Nest::new(dict))))
     }
 
     pub(crate) fn set(set: Dict) -> Value {
-        Value::Set(Rc::new(RefCell::new(set)))
+        Value::Set(Rc::new(RefCell::new(Nest::new(set))))
+    }
+
+    pub(crate) fn frozen_set(set: Dict) -> Value {
+        Value::FrozenSet(Rc::new(Nest::new(set)))
     }
 
     pub(crate) fn size(n: usize) -> Value {
@@ -162,7 +182,7 @@ impl Value {
         Value::Object(Rc::new(Object {
             kind,
             printed: Rc::from(format!("<{kind} object>")),
-            attributes: RefCell::new(attributes.collect()),
+            attributes: RefCell::new(Nest::new(attributes.collect())),
             ..Object::default()
         }))
     }
@@ -216,6 +236,7 @@ impl Value {
             Value::Int(n) => *n != 0,
             Value::Float(n) => *n != 0.0,
             Value::Complex(re, im) => *re != 0.0 || *im != 0.0,
+            Value::Str(text) => !text.is_empty(),
             _ => self.length().is_none_or(|n| n != 0),
         })
     }
@@ -236,19 +257,32 @@ impl Value {
         })
     }
 
+    /// Whether there is a number of items.
+    pub(crate) fn has_length(&self) -> bool {
+        matches!(self, Value::Str(_)) || self.length().is_some()
+    }
+
+    /// The number of items, with the work that it takes to count the characters of a text as steps.
+    pub(crate) fn counted_length(&self, machine: &Machine<'_>) -> Outcome<Option<usize>> {
+        if let Value::Str(text) = self {
+            machine.spend(text.len() as u64 / limits::BYTES_PER_STEP)?;
+        }
+        Ok(self.length())
+    }
+
     /// The text as `str()` and `{{ }}` give it.
-    pub(crate) fn to_text(&self) -> Outcome<Rc<str>> {
+    pub(crate) fn to_text(&self, machine: &Machine<'_>) -> Outcome<Rc<str>> {
         match self {
             Value::Str(text) => Ok(Rc::clone(text)),
             Value::Undefined(missing) if missing.is_silent => Ok(Rc::from("")),
             Value::Undefined(missing) => fail(ErrorKind::Undefined, missing.message.to_string()),
-            other => Ok(Rc::from(repr::repr(other))),
+            other => Ok(Rc::from(repr::repr(machine, other)?)),
         }
     }
 
     /// The text as `repr()` gives it.
-    pub(crate) fn repr(&self) -> String {
-        repr::repr(self)
+    pub(crate) fn repr(&self, machine: &Machine<'_>) -> Outcome<String> {
+        repr::repr(machine, self)
     }
 
     pub(crate) fn is_callable(&self) -> bool {

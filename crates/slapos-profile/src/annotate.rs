@@ -12,31 +12,14 @@ use slapos_buildout::{Fetch, FetchFailure, Origin, Profile, Report};
 
 use crate::Question;
 use crate::limits::{MACRO_DEPTH_MAX, STORY_STEPS_MAX};
-use crate::place::{origin_json, origin_text};
 use crate::resolve::{no_section, push_option};
 use crate::syntax::Sign;
 use crate::tree::Tree;
 use slapos_python::text::trim;
 
-/// How an option came to its value.
-#[derive(Debug, Clone, Default)]
-pub struct Story {
-    /// The changes that make the value, oldest first.
-    pub history: Vec<Change>,
-    /// What they replaced, oldest first.
-    pub overrode: Vec<Change>,
-}
+mod story;
 
-/// One change of an option.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Where it is written; another one than was asked about if it is inherited by `<`.
-    pub section: String,
-    /// `=`, `+=` or `-=`.
-    pub sign: &'static str,
-    pub value: String,
-    pub origin: Origin,
-}
+pub use story::{Change, Story};
 
 /// The stories of all options.
 #[derive(Debug, Default)]
@@ -144,8 +127,8 @@ impl<'a> Stories<'a> {
         if own.history.first().is_some_and(|first| first.sign == "=") {
             story.replace(&own);
         } else {
-            story.overrode.extend(own.overrode.iter().cloned());
             story.history.extend(own.history);
+            story.override_also(own.overrode);
         }
         let story = Rc::new(story);
         self.known.borrow_mut().insert(key, Rc::clone(&story));
@@ -230,89 +213,6 @@ impl<'a> Stories<'a> {
             value,
             origin,
         }]
-    }
-}
-
-impl Story {
-    fn replace(&mut self, over: &Story) {
-        self.overrode.append(&mut self.history);
-        self.overrode.extend(over.overrode.iter().cloned());
-        self.history = over.history.clone();
-    }
-
-    /// The text before references are substituted.
-    pub fn value(&self) -> String {
-        let mut text = String::new();
-        for change in &self.history {
-            match change.sign {
-                "=" => text.clone_from(&change.value),
-                "+=" => {
-                    text.push('\n');
-                    text.push_str(&change.value);
-                }
-                _ => {
-                    let removed: BTreeSet<&str> = change.value.split('\n').collect();
-                    let kept = text.split('\n').filter(|line| !removed.contains(line));
-                    text = kept.collect::<Vec<_>>().join("\n");
-                }
-            }
-        }
-        text
-    }
-
-    /// The place that decided last.
-    pub fn origin(&self) -> Option<&Origin> {
-        self.history.last().map(|change| &change.origin)
-    }
-
-    /// `{"value", "file", "line", "column", "history", "overrode"}`.
-    pub fn to_json(&self) -> Json {
-        let changes = |all: &[Change]| all.iter().map(Change::to_json).collect::<Json>();
-        let mut object = Map::new();
-        object.insert("value".to_owned(), self.value().into());
-        if let Some(Json::Object(origin)) = self.origin().map(origin_json) {
-            object.extend(origin);
-        }
-        object.insert("history".to_owned(), changes(&self.history));
-        object.insert("overrode".to_owned(), changes(&self.overrode));
-        Json::Object(object)
-    }
-
-    fn push_text(&self, out: &mut String, section: &str) {
-        for change in &self.history {
-            let from = match change.section == section {
-                true => String::new(),
-                false => format!("  (from [{}])", change.section),
-            };
-            let place = origin_text(&change.origin);
-            out.push_str(&format!("    {:2} {place}{from}\n", change.sign));
-        }
-        for change in self.overrode.iter().rev() {
-            let place = origin_text(&change.origin);
-            let first = change.value.split('\n').next().unwrap_or_default();
-            let more = if change.value.contains('\n') {
-                " …"
-            } else {
-                ""
-            };
-            let shown: String = first.chars().take(60).collect();
-            out.push_str(&format!(
-                "       over {place}: {} {shown}{more}\n",
-                change.sign
-            ));
-        }
-    }
-}
-
-impl Change {
-    fn to_json(&self) -> Json {
-        let mut object = json!({ "section": self.section, "sign": self.sign, "value": self.value });
-        if let (Json::Object(object), Json::Object(origin)) =
-            (&mut object, origin_json(&self.origin))
-        {
-            object.extend(origin);
-        }
-        object
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Both are compared as if they were in the same folder: a change of place is no change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
-use slapos_buildout::Value;
+use slapos_buildout::{Report, Value};
 
+use crate::place::diagnostics_json;
 use crate::resolve::{Options, Resolved, value_json};
 
 /// Options that changed, each with what it was and what it is.
@@ -19,6 +20,9 @@ pub struct Difference {
     pub removed: BTreeMap<String, Options>,
     /// By section and option: before and after; none is an option that is not there.
     pub changed: BTreeMap<String, Changes>,
+    /// Sections that cannot be resolved on one side or both, each with the problems before and after; none is a side where it
+    /// can be, or is not. What is the same on both sides is left out. Of a section that is listed here nothing else is said.
+    pub unresolved: BTreeMap<String, (Option<Report>, Option<Report>)>,
     /// Both orders of parts, if they differ.
     pub order: Option<(Vec<String>, Vec<String>)>,
 }
@@ -34,8 +38,15 @@ pub struct Side<'a> {
 pub fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
     let moved = Moved::between(before.location, after.location);
     let (old, new) = (&before.resolved.sections, &after.resolved.sections);
-    let mut found = Difference::default();
-    for (name, options) in old {
+    let mut found = Difference {
+        unresolved: unresolved(before.resolved, after.resolved, &moved),
+        ..Difference::default()
+    };
+    let is_broken = |name: &String| {
+        let broken = |side: &Side<'_>| side.resolved.unresolved.contains_key(name);
+        broken(before) || broken(after)
+    };
+    for (name, options) in old.iter().filter(|(name, _)| !is_broken(name)) {
         match new.get(name) {
             None => {
                 found.removed.insert(name.clone(), options.clone());
@@ -48,7 +59,7 @@ pub fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
             }
         }
     }
-    let is_new = |name: &String| !old.contains_key(name);
+    let is_new = |name: &String| !old.contains_key(name) && !is_broken(name);
     let added = new.iter().filter(|(name, _)| is_new(name));
     found.added = added.map(|(n, o)| (n.clone(), o.clone())).collect();
     if before.resolved.order != after.resolved.order {
@@ -56,6 +67,25 @@ pub fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
         found.order = Some(orders);
     }
     found
+}
+
+/// Sections that are broken otherwise than before, or no longer, or only now.
+fn unresolved(
+    before: &Resolved,
+    after: &Resolved,
+    moved: &Moved,
+) -> BTreeMap<String, (Option<Report>, Option<Report>)> {
+    let (old, new) = (&before.unresolved, &after.unresolved);
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let pairs = names.into_iter().filter_map(|name| {
+        let (before, after) = (old.get(name), new.get(name));
+        let is_same = match (before, after) {
+            (Some(before), Some(after)) => moved.is_same_problem(before, after),
+            _ => false,
+        };
+        (!is_same).then(|| (name.clone(), (before.cloned(), after.cloned())))
+    });
+    pairs.collect()
 }
 
 fn changes(
@@ -107,12 +137,23 @@ impl Moved {
             return true;
         }
         match (before, after) {
-            (Value::Text(before), Value::Text(after)) if !self.from.is_empty() => {
-                let is_path_end = |rest: &str| rest.is_empty() || !rest.starts_with(is_name_char);
-                replaced(before, &self.from, &self.to, is_path_end) == *after
-            }
+            (Value::Text(before), Value::Text(after)) => self.is_same_text(before, after),
             _ => false,
         }
+    }
+
+    fn is_same_text(&self, before: &str, after: &str) -> bool {
+        let is_moved = !self.from.is_empty();
+        before == after || (is_moved && replaced(before, &self.from, &self.to) == after)
+    }
+
+    /// What is said is the same; lines may have moved.
+    fn is_same_problem(&self, before: &Report, after: &Report) -> bool {
+        let (before, after) = (before.diagnostics(), after.diagnostics());
+        before.len() == after.len()
+            && before.iter().zip(after).all(|(before, after)| {
+                before.kind == after.kind && self.is_same_text(&before.message, &after.message)
+            })
     }
 }
 
@@ -120,18 +161,31 @@ fn is_name_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
-/// `text` with every `from` that is followed by what `is_end` accepts replaced.
-fn replaced(text: &str, from: &str, to: &str, is_end: impl Fn(&str) -> bool) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(from) {
-        let behind = &rest[at + from.len()..];
-        out.push_str(&rest[..at]);
-        out.push_str(if is_end(behind) { to } else { from });
-        rest = behind;
+/// `text` with every `from` replaced that is a whole path or the beginning of one.
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    let (mut out, mut end) = (String::new(), 0);
+    for (at, _) in text.match_indices(from) {
+        let behind = &text[at + from.len()..];
+        let is_path = begins_path(&text[..at]) && !behind.starts_with(is_name_char);
+        out.push_str(&text[end..at]);
+        out.push_str(if is_path { to } else { from });
+        end = at + from.len();
     }
-    out.push_str(rest);
+    out.push_str(&text[end..]);
     out
+}
+
+/// Whether a path can begin behind this text: not within a longer path, but behind the `file://` of a URL and `-I`.
+fn begins_path(before: &str) -> bool {
+    let mut last = before.chars().rev();
+    match last.next() {
+        Some('/') => before.ends_with("file://"),
+        Some(c) if c.is_ascii_alphabetic() => {
+            last.next() == Some('-') && !last.next().is_some_and(|c| is_name_char(c) || c == '/')
+        }
+        Some(c) => !is_name_char(c),
+        None => true,
+    }
 }
 
 impl Difference {
@@ -140,29 +194,23 @@ impl Difference {
         self.added.is_empty()
             && self.removed.is_empty()
             && self.changed.is_empty()
+            && self.unresolved.is_empty()
             && self.order.is_none()
     }
 
     /// `{"added": {section: {option: value}}, "removed": …, "changed": {section: {option: {"before", "after"}}},
+    /// "unresolved": {section: {"before", "after"}}, each a list of diagnostics or null,
     /// "order": {"before", "after"} or null}`.
     pub fn to_json(&self) -> Json {
-        let whole = |sections: &BTreeMap<String, Options>| -> Map<String, Json> {
-            let pairs = sections.iter().map(|(name, options)| {
-                let options = options.iter().map(|(o, v)| (o.clone(), value_json(v)));
-                (name.clone(), Json::Object(options.collect()))
-            });
-            pairs.collect()
-        };
-        let shown = |value: &Option<Value>| value.as_ref().map_or(Json::Null, value_json);
-        let changed: Map<String, Json> = self
-            .changed
+        let unresolved: Map<String, Json> = self
+            .unresolved
             .iter()
-            .map(|(name, options)| {
-                let options = options.iter().map(|(option, (before, after))| {
-                    let both = json!({ "before": shown(before), "after": shown(after) });
-                    (option.clone(), both)
+            .map(|(name, (before, after))| {
+                let both = json!({
+                    "before": before.as_ref().map(diagnostics_json),
+                    "after": after.as_ref().map(diagnostics_json),
                 });
-                (name.clone(), Json::Object(options.collect()))
+                (name.clone(), both)
             })
             .collect();
         let order = self
@@ -170,9 +218,13 @@ impl Difference {
             .as_ref()
             .map(|(before, after)| json!({ "before": before, "after": after }));
         json!({
-            "added": whole(&self.added),
-            "removed": whole(&self.removed),
-            "changed": changed,
+            "added": nested(&self.added, value_json),
+            "removed": nested(&self.removed, value_json),
+            "changed": nested(&self.changed, |(before, after)| {
+                let shown = |value: &Option<Value>| value.as_ref().map_or(Json::Null, value_json);
+                json!({ "before": shown(before), "after": shown(after) })
+            }),
+            "unresolved": unresolved,
             "order": order,
         })
     }
@@ -197,11 +249,22 @@ impl Difference {
                 }
             }
         }
+        for (name, (before, after)) in &self.unresolved {
+            out.push_str(&format!("  # section `{name}` cannot be resolved\n"));
+            push_problems(&mut out, '-', before.as_ref());
+            push_problems(&mut out, '+', after.as_ref());
+        }
         if let Some((before, after)) = &self.order {
             out.push_str("  # parts in the order of installation\n");
             push_order(&mut out, before, after);
         }
         out
+    }
+}
+
+fn push_problems(out: &mut String, sign: char, report: Option<&Report>) {
+    for diagnostic in report.into_iter().flat_map(Report::diagnostics) {
+        out.push_str(&format!("{sign} {}\n", diagnostic.message));
     }
 }
 
@@ -235,6 +298,20 @@ fn push_lines(out: &mut String, sign: char, option: &str, value: Option<&Value>)
     }
 }
 
+/// `{section: {option: …}}`
+fn nested<T>(
+    sections: &BTreeMap<String, BTreeMap<String, T>>,
+    each: impl Fn(&T) -> Json,
+) -> Map<String, Json> {
+    let pairs = sections.iter().map(|(name, options)| {
+        let options = options
+            .iter()
+            .map(|(option, it)| (option.clone(), each(it)));
+        (name.clone(), Json::Object(options.collect()))
+    });
+    pairs.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +323,15 @@ mod tests {
         assert!(moved.is_same(&"x /old/stack/y".into(), &"x /new/stack/y".into()));
         assert!(!moved.is_same(&"/older/y".into(), &"/newer/y".into()));
         assert!(!moved.is_same(&"a".into(), &"b".into()));
+    }
+
+    #[test]
+    fn moved_needs_a_path_that_begins_there() {
+        let moved = Moved::between("/a/s.cfg", "/b/s.cfg");
+        assert!(!moved.is_same(&"/usr/a/x".into(), &"/usr/b/x".into()));
+        assert!(!moved.is_same(&"http://h/a/x".into(), &"http://h/b/x".into()));
+        assert!(moved.is_same(&"file:///a/x:/a".into(), &"file:///b/x:/b".into()));
+        assert!(moved.is_same(&"-I/a".into(), &"-I/b".into()));
     }
 
     #[test]

@@ -18,6 +18,10 @@ pub(crate) const LAYOUT_SWEEPS: usize = 8;
 pub(crate) const EDITOR_SILENCE: std::time::Duration = std::time::Duration::from_millis(80);
 /// Open documents that are looked at; editors open some tens.
 pub(crate) const DOCUMENTS_MAX: usize = 500;
+/// Bytes of all open documents together, and of all files that are kept for them; four times what the language allows one profile.
+pub(crate) const EDITOR_BYTES_MAX: usize = 64 << 20;
+/// Messages that wait for the editor's log; it is told at every pause.
+pub(crate) const MESSAGES_MAX: usize = 100;
 /// Names that a completion offers; an editor filters them as one types.
 pub(crate) const COMPLETIONS_MAX: usize = 5_000;
 /// Characters of a value that a hover shows.

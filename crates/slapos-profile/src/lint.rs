@@ -5,26 +5,29 @@
 //! Only what is written in the profile itself is told, unless all files are asked for: nobody mends their libraries in passing.
 //! A new rule is a variant of [`Rule`] and a function in one of the files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::hash::Hash;
 
 use serde_json::{Value as Json, json};
 use slapos_buildout::{Fetch, Profile, Report, Session};
 
 use crate::Question;
 use crate::annotate::Stories;
-use crate::limits::FINDINGS_MAX;
 use crate::resolve::{NoRecipes, Options};
 use crate::texts::Texts;
-use crate::tree::{Tree, TreeFile, WrittenStep};
+use crate::tree::Tree;
 
 mod broken;
+mod collect;
 mod lost;
 mod pins;
 mod unused;
 mod written;
 
+pub(crate) use collect::Collector;
+
 /// One thing that somebody should look at.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Finding {
     pub file: String,
     /// From 1; 0 where there is no line.
@@ -39,7 +42,7 @@ pub struct Finding {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// The profile, or a section of it, cannot be used.
     Error,
@@ -96,8 +99,19 @@ pub enum Extent {
     All,
 }
 
-/// All findings, by file and line.
-pub fn lint(question: &Question, fetch: &dyn Fetch, extent: Extent) -> Vec<Finding> {
+/// What the linter has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Findings {
+    /// By file and line. Of very many only the first ones are kept, of errors before any warning.
+    pub shown: Vec<Finding>,
+    /// How many errors there are, shown or not.
+    pub errors: usize,
+    /// How many warnings there are, shown or not.
+    pub warnings: usize,
+}
+
+/// All findings.
+pub fn lint(question: &Question, fetch: &dyn Fetch, extent: Extent) -> Findings {
     let texts = Texts::new(fetch);
     let tree = Tree::read(question, &texts);
     let loaded = question.load_from(&texts);
@@ -110,12 +124,8 @@ pub(crate) fn lint_loaded(
     tree: &Tree,
     loaded: &Result<Profile, Report>,
     extent: Extent,
-) -> Vec<Finding> {
-    let mut findings = Findings {
-        entry: question.entry(),
-        extent,
-        all: BTreeSet::new(),
-    };
+) -> Findings {
+    let mut findings = Collector::new(question.entry(), extent);
     written::check(tree, &mut findings);
     match loaded {
         Err(report) => broken::tell(report, &mut findings),
@@ -127,7 +137,7 @@ pub(crate) fn lint_loaded(
             lost::check(&view, &stories, &mut findings);
         }
     }
-    findings.all.into_iter().take(FINDINGS_MAX).collect()
+    findings.into_findings()
 }
 
 /// What the rules look at.
@@ -141,16 +151,9 @@ pub(crate) struct View<'a> {
     pub(crate) order: Vec<String>,
 }
 
-/// Where findings are collected.
-pub(crate) struct Findings<'a> {
-    entry: &'a str,
-    extent: Extent,
-    all: BTreeSet<Finding>,
-}
-
 impl<'a> View<'a> {
     /// Expands every section by itself; what fails is an error to tell.
-    fn of(profile: &'a Profile, tree: &'a Tree, findings: &mut Findings<'_>) -> View<'a> {
+    fn of(profile: &'a Profile, tree: &'a Tree, findings: &mut Collector<'_>) -> View<'a> {
         let mut view = View {
             profile,
             tree,
@@ -209,41 +212,6 @@ impl<'a> View<'a> {
     }
 }
 
-impl Findings<'_> {
-    /// Adds a finding, if its file is spoken of.
-    pub(crate) fn add(&mut self, finding: Finding) {
-        let is_meant = self.extent == Extent::All || finding.file == self.entry;
-        if is_meant && self.all.len() < 2 * FINDINGS_MAX {
-            self.all.insert(finding);
-        }
-    }
-
-    /// Adds a warning at the first line of an option.
-    pub(crate) fn warn_at_step(
-        &mut self,
-        tree: &Tree,
-        step: WrittenStep,
-        warning: (Rule, String, &str),
-    ) {
-        let (file, written) = tree.at(step);
-        self.warn(file, written.line, warning);
-    }
-
-    /// Adds a warning at a line of a file, counted from 0.
-    pub(crate) fn warn(&mut self, file: &TreeFile, line: usize, warning: (Rule, String, &str)) {
-        let (rule, message, help) = warning;
-        self.add(Finding {
-            file: file.location.clone(),
-            line: u32::try_from(line + 1).unwrap_or(u32::MAX),
-            column: 1,
-            level: Level::Warning,
-            rule: rule.name(),
-            message,
-            help: (!help.is_empty()).then(|| help.to_owned()),
-        });
-    }
-}
-
 impl Level {
     /// `error` or `warning`.
     pub fn name(self) -> &'static str {
@@ -254,50 +222,58 @@ impl Level {
     }
 }
 
-/// `{"findings": [{"rule", "level", "message", "file", "line", "column", "help"}], "errors": n, "warnings": n}`.
-pub fn findings_json(findings: &[Finding]) -> Json {
-    let all: Json = findings
-        .iter()
-        .map(|finding| {
-            json!({
-                "rule": finding.rule,
-                "level": finding.level.name(),
-                "message": finding.message,
-                "file": finding.file,
-                "line": finding.line,
-                "column": finding.column,
-                "help": finding.help,
-            })
-        })
-        .collect();
-    let (errors, warnings) = counts(findings);
-    json!({ "findings": all, "errors": errors, "warnings": warnings })
-}
-
-/// `file:line:column: level[rule]: message`, help below; the counts at the end.
-pub fn findings_text(findings: &[Finding]) -> String {
-    let mut out = String::new();
-    for finding in findings {
-        let level = finding.level.name();
-        out.push_str(&format!(
-            "{}:{}:{}: {level}[{}]: {}\n",
-            finding.file, finding.line, finding.column, finding.rule, finding.message
-        ));
-        if let Some(help) = &finding.help {
-            out.push_str(&format!("    = help: {help}\n"));
-        }
+impl Findings {
+    /// How many are counted and not shown.
+    pub fn more(&self) -> usize {
+        (self.errors + self.warnings).saturating_sub(self.shown.len())
     }
-    let (errors, warnings) = counts(findings);
-    out.push_str(&match (errors, warnings) {
-        (0, 0) => "nothing to say\n".to_owned(),
-        _ => format!("errors: {errors}, warnings: {warnings}\n"),
-    });
-    out
+
+    /// `{"findings": [{"rule", "level", "message", "file", "line", "column", "help"}], "errors": n, "warnings": n,
+    /// "more": n}`; the counts are of all, `more` of those that are not listed.
+    pub fn to_json(&self) -> Json {
+        let all: Json = self.shown.iter().map(Finding::to_json).collect();
+        json!({
+            "findings": all,
+            "errors": self.errors,
+            "warnings": self.warnings,
+            "more": self.more(),
+        })
+    }
+
+    /// `file:line:column: level[rule]: message`, help below; the counts at the end.
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        for finding in &self.shown {
+            let level = finding.level.name();
+            out.push_str(&format!(
+                "{}:{}:{}: {level}[{}]: {}\n",
+                finding.file, finding.line, finding.column, finding.rule, finding.message
+            ));
+            if let Some(help) = &finding.help {
+                out.push_str(&format!("    = help: {help}\n"));
+            }
+        }
+        if self.more() > 0 {
+            out.push_str(&format!("{} more\n", self.more()));
+        }
+        out.push_str(&match (self.errors, self.warnings) {
+            (0, 0) => "nothing to say\n".to_owned(),
+            (errors, warnings) => format!("errors: {errors}, warnings: {warnings}\n"),
+        });
+        out
+    }
 }
 
-/// Errors and warnings.
-pub fn counts(findings: &[Finding]) -> (usize, usize) {
-    let is_error = |finding: &&Finding| finding.level == Level::Error;
-    let errors = findings.iter().filter(is_error).count();
-    (errors, findings.len() - errors)
+impl Finding {
+    fn to_json(&self) -> Json {
+        json!({
+            "rule": self.rule,
+            "level": self.level.name(),
+            "message": self.message,
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "help": self.help,
+        })
+    }
 }

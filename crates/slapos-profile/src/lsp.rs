@@ -11,20 +11,20 @@ use std::rc::Rc;
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response, ResponseError};
 use lsp_types::notification::{
     DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument,
-    DidSaveTextDocument, Notification as _, PublishDiagnostics,
+    DidSaveTextDocument, LogMessage, Notification as _, PublishDiagnostics,
 };
 use lsp_types::request::{
     Completion, DocumentSymbolRequest, Formatting, GotoDefinition, HoverRequest,
     PrepareRenameRequest, Rename, Request as _,
 };
-use lsp_types::{InitializeParams, ServerCapabilities, Uri};
+use lsp_types::{InitializeParams, LogMessageParams, MessageType, ServerCapabilities, Uri};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
-use slapos_buildout::{Fetch, Machine};
+use slapos_buildout::Machine;
 use thiserror::Error;
 
-use crate::limits::{DOCUMENTS_MAX, EDITOR_SILENCE};
+use crate::limits::{DOCUMENTS_MAX, EDITOR_SILENCE, MESSAGES_MAX};
 
 mod analysis;
 mod buffers;
@@ -40,6 +40,7 @@ mod subject;
 
 use analysis::Analysis;
 use buffers::Buffers;
+pub use buffers::Source;
 use place::location_of;
 
 /// Why the conversation ended before its time.
@@ -53,7 +54,10 @@ pub struct Server {
     machine: Machine,
     /// Folders that the editor has open; only files in them are changed.
     roots: Vec<String>,
+    /// Of open documents.
     analyses: HashMap<String, Rc<Analysis>>,
+    /// For the editor's log.
+    messages: Vec<String>,
     /// Documents whose problems are to be told again.
     stale: BTreeSet<String>,
 }
@@ -67,9 +71,9 @@ impl std::fmt::Debug for Server {
 }
 
 /// Talks over standard input and output until the editor says so.
-pub fn serve_stdio(fetch: Box<dyn Fetch>, machine: Machine) -> Result<(), ServeError> {
+pub fn serve_stdio(source: Box<dyn Source>, machine: Machine) -> Result<(), ServeError> {
     let (connection, threads) = Connection::stdio();
-    let served = serve(&connection, fetch, machine);
+    let served = serve(&connection, source, machine);
     // The writer ends when nobody can write to it any longer.
     drop(connection);
     served?;
@@ -81,7 +85,7 @@ pub fn serve_stdio(fetch: Box<dyn Fetch>, machine: Machine) -> Result<(), ServeE
 /// Talks over a connection until the editor says so.
 pub fn serve(
     connection: &Connection,
-    fetch: Box<dyn Fetch>,
+    source: Box<dyn Source>,
     machine: Machine,
 ) -> Result<(), ServeError> {
     let said = |error: &dyn std::fmt::Display| ServeError(error.to_string());
@@ -94,7 +98,7 @@ pub fn serve(
     connection
         .initialize_finish(id, answer)
         .map_err(|e| said(&e))?;
-    let mut server = Server::new(fetch, machine, &params);
+    let mut server = Server::new(source, machine, &params);
     while let Some(message) = server.next(connection)? {
         match message {
             Message::Request(request) => {
@@ -105,6 +109,9 @@ pub fn serve(
             }
             Message::Notification(notification) => server.notice(notification),
             Message::Response(_) => {}
+        }
+        for notification in server.logs() {
+            send(connection, notification.into())?;
         }
     }
     Ok(())
@@ -117,7 +124,7 @@ fn send(connection: &Connection, message: Message) -> Result<(), ServeError> {
 
 impl Server {
     /// A server as it is once the editor has told of itself.
-    pub fn new(fetch: Box<dyn Fetch>, machine: Machine, params: &InitializeParams) -> Server {
+    pub fn new(source: Box<dyn Source>, machine: Machine, params: &InitializeParams) -> Server {
         let folders = params.workspace_folders.iter().flatten();
         let mut roots: Vec<String> = folders
             .filter_map(|folder| location_of(&folder.uri))
@@ -128,10 +135,11 @@ impl Server {
             roots.extend(params.root_uri.as_ref().and_then(location_of));
         }
         Server {
-            buffers: Buffers::new(fetch),
+            buffers: Buffers::new(source),
             machine,
             roots,
             analyses: HashMap::new(),
+            messages: Vec::new(),
             stale: BTreeSet::new(),
         }
     }
@@ -147,7 +155,9 @@ impl Server {
             match connection.receiver.recv_timeout(EDITOR_SILENCE) {
                 Ok(message) => return Ok(Some(message)),
                 Err(error) if error.is_timeout() => {
-                    for notification in self.tell() {
+                    let told = self.tell().into_iter();
+                    let logs = self.logs();
+                    for notification in told.chain(logs) {
                         send(connection, notification.into())?;
                     }
                 }
@@ -169,6 +179,17 @@ impl Server {
         all.into_values()
             .map(|params| Notification::new(method.clone(), params))
             .collect()
+    }
+
+    /// What the editor's log is to be told, such as copies that stand in for a site; each once.
+    pub fn logs(&mut self) -> Vec<Notification> {
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.extend(self.buffers.below.take_warnings());
+        let logged = messages.into_iter().take(MESSAGES_MAX).map(|message| {
+            let (method, typ) = (LogMessage::METHOD.to_owned(), MessageType::WARNING);
+            Notification::new(method, LogMessageParams { typ, message })
+        });
+        logged.collect()
     }
 
     /// Answers a request.
@@ -255,6 +276,11 @@ impl Server {
         if self.buffers.is_open(&location) || self.buffers.count() < DOCUMENTS_MAX {
             self.buffers.set(&location, text);
             self.forget();
+        } else if self.messages.len() < MESSAGES_MAX {
+            let message = format!(
+                "{location} is not looked at: {DOCUMENTS_MAX} documents are open; close some of them"
+            );
+            self.messages.push(message);
         }
     }
 
@@ -264,15 +290,17 @@ impl Server {
         self.stale.extend(self.buffers.open().map(str::to_owned));
     }
 
-    /// What is known of the profile at a location, worked out when it is asked for.
+    /// What is known of the profile at a location, worked out when it is asked for; kept while it is open.
     fn analysis(&mut self, location: &str) -> Rc<Analysis> {
         if let Some(known) = self.analyses.get(location) {
             return Rc::clone(known);
         }
         let analysis = Analysis::of(location, &self.buffers, &self.machine);
         let analysis = Rc::new(analysis);
-        self.analyses
-            .insert(location.to_owned(), Rc::clone(&analysis));
+        if self.buffers.is_open(location) {
+            let kept = Rc::clone(&analysis);
+            self.analyses.insert(location.to_owned(), kept);
+        }
         analysis
     }
 

@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use slapos_buildout::{
-    Fetch, LoadOptions, Machine, Override, OverrideError, Profile, Report, base_of, join, load,
+    Fetch, LoadOptions, Machine, Override, OverrideError, Profile, Report, load,
 };
 use thiserror::Error;
 
 use crate::annotate::Nothing;
 use crate::texts::Texts;
 use crate::tree::Tree;
-use slapos_python::text::words;
 
 /// A profile as the command line names it. The same question over the same files has the same answer.
 #[derive(Debug, Clone)]
@@ -19,8 +18,6 @@ pub struct Question {
     /// The current folder, which is the `directory` of a profile that is no local file.
     folder: String,
     options: LoadOptions,
-    /// Locations that an assignment of `buildout:extends` names; they are above the profile.
-    tops: Vec<String>,
 }
 
 /// Why a question cannot be asked.
@@ -42,7 +39,6 @@ impl Question {
                 machine,
                 ..LoadOptions::default()
             },
-            tops: Vec::new(),
         }
     }
 
@@ -50,13 +46,7 @@ impl Question {
     pub fn with_assignments(mut self, assignments: &[String]) -> Result<Question, QuestionError> {
         for text in assignments {
             self.options.overrides.push(Override::parse(text)?);
-            if let Some(("buildout:extends" | "extends", names)) = text.split_once('=') {
-                let base = base_of(&self.entry);
-                self.tops = words(names).map(|name| join(base, name)).collect();
-            }
         }
-        // What is named last wins, and is looked at first.
-        self.tops.reverse();
         Ok(self)
     }
 
@@ -77,8 +67,11 @@ impl Question {
         &self.options.machine
     }
 
+    /// Locations that an assignment of `buildout:extends` names, which are above the profile; the one that wins first.
     pub(crate) fn tops(&self) -> Vec<String> {
-        self.tops.clone()
+        let mut tops = self.options.extended(&self.entry);
+        tops.reverse();
+        tops
     }
 
     pub(crate) fn user_defaults(&self) -> Option<&str> {
@@ -163,6 +156,20 @@ mod tests {
         assert_eq!(absolute("../a/./b.cfg", here), "/srv/a/b.cfg");
         assert_eq!(absolute("/a//b.cfg", here), "/a/b.cfg");
         assert_eq!(absolute("http://h/../b", here), "http://h/../b");
+    }
+
+    #[test]
+    fn tops_are_what_the_last_assignment_of_extends_names_however_it_is_spelled() {
+        let question = Question::new("a.cfg", Path::new("/srv"), Machine::default());
+        let asked = |all: &[&str]| {
+            let all: Vec<String> = all.iter().map(|text| (*text).to_owned()).collect();
+            let question = question.clone().with_assignments(&all).unwrap();
+            // Once more changes nothing.
+            question.with_assignments(&[]).unwrap().tops()
+        };
+        assert_eq!(asked(&["buildout : extends = x ../y"]), ["/y", "/srv/x"]);
+        assert_eq!(asked(&["extends=x", " extends =z"]), ["/srv/z"]);
+        assert_eq!(asked(&["a:extends=x", "extends+=y"]), [""; 0]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+pub(crate) use slapos_buildout::references;
 use slapos_python::text::{dedent, is_space, lines, trim, trim_end, without_leading_blank_lines};
 
 /// A file, line by line.
@@ -222,24 +223,24 @@ pub(crate) fn words(line: &str, start: usize) -> impl Iterator<Item = Range<usiz
     })
 }
 
-/// Byte ranges of the references of a line, brackets included.
-pub(crate) fn references(line: &str) -> Vec<Range<usize>> {
+/// Byte ranges of what could be names in a line from `start` on, outside of references: recipes are told sections this way.
+pub(crate) fn names(line: &str, start: usize) -> Vec<Range<usize>> {
+    let is_end = |c: char| is_space(c) || ",:;=\"'()[]<>|&".contains(c);
     let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(dollar) = line[at..].find('$').map(|n| at + n) {
-        if line[dollar..].starts_with("$$") {
-            at = dollar + 2;
-        } else if line[dollar..].starts_with("${") {
-            let end = line[dollar..].find('}').map(|n| dollar + n + 1);
-            let Some(end) = end.filter(|end| !line[dollar..*end].contains("$$")) else {
-                at = dollar + 2;
-                continue;
-            };
-            found.push(dollar..end);
-            at = end;
-        } else {
-            at = dollar + 1;
+    let mut begin = start;
+    let whole = line.len()..line.len();
+    for reference in references(line).chain([whole]) {
+        if reference.start < begin {
+            continue;
         }
+        let mut at = begin;
+        for word in line[begin..reference.start].split(is_end) {
+            found.extend((!word.is_empty()).then_some(at..at + word.len()));
+            // What ends a word may take several bytes.
+            let end = at + word.len();
+            at = end + line[end..].chars().next().map_or(0, char::len_utf8);
+        }
+        begin = reference.end;
     }
     found
 }
@@ -342,9 +343,23 @@ mod tests {
     }
 
     #[test]
+    fn names_are_the_words_outside_of_references() {
+        let line = "x = a,${b:c}d é(e) ${f";
+        let found: Vec<&str> = names(line, 3).into_iter().map(|r| &line[r]).collect();
+        assert_eq!(found, ["a", "d", "é", "e", "${f"]);
+    }
+
+    #[test]
     fn references_leave_out_what_is_protected() {
         let line = "a ${b:c} $${d:e} ${f ${g:h} $$${i:j} ${k$$}";
-        let found: Vec<&str> = references(line).into_iter().map(|r| &line[r]).collect();
+        let found: Vec<&str> = references(line).map(|r| &line[r]).collect();
         assert_eq!(found, ["${b:c}", "${f ${g:h}", "${i:j}"]);
+    }
+
+    #[test]
+    fn references_of_a_long_line_of_openings_are_found_in_one_pass() {
+        // Looking for the end of each anew would take minutes.
+        let line = "${".repeat(1 << 20);
+        assert_eq!(references(&line).count(), 0);
     }
 }

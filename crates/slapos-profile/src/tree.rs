@@ -20,6 +20,8 @@ use crate::texts::Texts;
 pub(crate) struct Tree {
     /// In the order of effect: what a later one says wins.
     pub(crate) files: Vec<TreeFile>,
+    /// Locations of files that are extended and could not be read, or are beyond a bound.
+    pub(crate) unread: Vec<String>,
     by_location: HashMap<String, usize>,
     /// By section and option, everything that is written about it, in the order of effect.
     steps: HashMap<String, HashMap<String, Vec<WrittenStep>>>,
@@ -57,6 +59,7 @@ impl Tree {
             conditions: HashMap::new(),
             seen: HashSet::new(),
             files: Vec::new(),
+            unread: Vec::new(),
         };
         for top in question.tops() {
             reader.visit(&top, 0);
@@ -65,6 +68,7 @@ impl Tree {
         if let Some(below) = question.user_defaults() {
             reader.visit(below, 0);
         }
+        let unread = reader.unread;
         // Visited from what wins to what loses.
         let files: Vec<TreeFile> = reader.files.into_iter().rev().collect();
         let by_location = files
@@ -78,6 +82,7 @@ impl Tree {
             below: RefCell::default(),
             by_location,
             files,
+            unread,
         }
     }
 
@@ -151,16 +156,25 @@ struct Reader<'a> {
     conditions: HashMap<String, bool>,
     seen: HashSet<String>,
     files: Vec<TreeFile>,
+    unread: Vec<String>,
 }
 
 impl Reader<'_> {
     /// The file, then what it extends, the last named first: a file that is named again counts where it has the last word.
     fn visit(&mut self, location: &str, depth: usize) {
-        let is_full = depth > TREE_DEPTH_MAX || self.files.len() >= TREE_FILES_MAX;
-        if is_full || !self.seen.insert(location.to_owned()) {
+        if self.seen.contains(location) {
             return;
         }
+        if depth > TREE_DEPTH_MAX || self.files.len() >= TREE_FILES_MAX {
+            // One is enough to know that not all was read.
+            if self.unread.len() < TREE_FILES_MAX {
+                self.unread.push(location.to_owned());
+            }
+            return;
+        }
+        self.seen.insert(location.to_owned());
         let Ok(text) = self.texts.text(location) else {
+            self.unread.push(location.to_owned());
             return;
         };
         let syntax = self.texts.syntax(location, &text);

@@ -66,8 +66,10 @@ enum Command {
     Remove(command::supply::RemoveArgs),
     Node(command::node::Args),
     Master(command::master::Args),
+    Build(command::build::Args),
     Profile(command::profile::Args),
     Proxy(command::proxy::Args),
+    Cache(command::cache::Args),
     Completion(command::completion::Args),
     #[command(hide = true)]
     Internal(command::internal::Args),
@@ -93,8 +95,12 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.command {
         // These need no folder: a job runs with hardly any environment, as a user without a home.
         Command::Completion(args) => command::completion::run(&args),
+        Command::Build(args) => command::build::run(args, cli.shared.root, cli.shared.json),
         Command::Profile(args) => command::profile::run(args, cli.shared.json),
         Command::Proxy(args) => command::proxy::run(args),
+        Command::Cache(args) => {
+            command::cache::run(args, cli.shared.root.as_deref(), cli.shared.json)
+        }
         Command::Internal(args) if args.is_without_folder() => command::internal::run_bare(&args),
         other => dispatch_in(&context(&cli.shared)?, other),
     }
@@ -113,8 +119,12 @@ fn dispatch_in(context: &Context, command: Command) -> Outcome {
         Command::Remove(args) => command::supply::run_remove(context, args),
         Command::Node(args) => command::node::run(context, args),
         Command::Master(args) => command::master::run(context, args),
+        Command::Build(args) => {
+            command::build::run(args, Some(context.folder.root().to_owned()), context.json)
+        }
         Command::Profile(args) => command::profile::run(args, context.json),
         Command::Proxy(args) => command::proxy::run(args),
+        Command::Cache(args) => command::cache::run(args, None, context.json),
         Command::Completion(args) => command::completion::run(&args),
         Command::Internal(_) => command::internal::run(context),
     }

@@ -3,6 +3,8 @@
 //! A command is short: it turns words into a call of `slapos-api`, and the answer into lines or
 //! JSON. Options that several commands share are in `parameter_args.rs` and in `cli.rs`.
 
+pub(crate) mod build;
+pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod completion;
 pub(crate) mod down;

@@ -11,7 +11,7 @@ mod master;
 mod node;
 
 pub(crate) use child_line::ChildLine;
-pub(crate) use ending::block_signals;
+pub(crate) use ending::{block_signals, on_interrupt};
 pub(crate) use master::{run_configured, run_master};
 pub(crate) use node::{node_config, node_failure, run_node, step_options};
 

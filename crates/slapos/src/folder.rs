@@ -80,6 +80,16 @@ impl Folder {
     }
 }
 
+/// Sources are the user's, so that builds share them; without a home they are the build's own.
+pub(crate) fn sources(root: &Path) -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = named("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
+    match cache.or_else(|| Some(named("HOME")?.join(".cache"))) {
+        Some(cache) => cache.join("slapos/sources"),
+        None => root.join("var/cache"),
+    }
+}
+
 fn default_root(
     is_root: bool,
     data_home: Option<PathBuf>,

@@ -9,6 +9,7 @@ use super::process::send;
 use super::wait::wait_for;
 use super::world::make_folder;
 use super::{process, supervise};
+use crate::venv;
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,8 +28,8 @@ const PACKAGES: [&str; 2] = ["supervisor==4.3.0", "setuptools<71"];
 pub(super) fn measure(bench: &mut Bench) -> Result<(), String> {
     bench.say(&slapos_core());
     let dir = make_folder(&bench.place)?;
-    install(dir.path())?;
-    let (start, restart, pss) = run(dir.path())?;
+    let venv = venv::ensure("supervisor-4.3.0", Path::new("python3"), &PACKAGES)?;
+    let (start, restart, pss) = run(&venv, dir.path())?;
     let ours = supervise::run(&bench.program, &bench.place, SERVICES)?;
     let own_start = Spread::of(ours.start_s);
     let figure = Figure::new(
@@ -75,41 +76,14 @@ fn slapos_core() -> String {
     }
 }
 
-fn install(dir: &Path) -> Result<(), String> {
-    let quiet = |command: &mut Command| -> Result<(), String> {
-        let output = command
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("cannot run {command:?}: {error}"))?;
-        match output.status.success() {
-            true => Ok(()),
-            false => Err(format!(
-                "{command:?} failed: {}",
-                String::from_utf8_lossy(&output.stderr)
-            )),
-        }
-    };
-    quiet(
-        Command::new("python3")
-            .args(["-m", "venv"])
-            .arg(dir.join("venv")),
-    )?;
-    let pip = dir.join("venv/bin/pip");
-    quiet(
-        Command::new(pip)
-            .args(["install", "--quiet"])
-            .args(PACKAGES),
-    )
-}
-
 /// Seconds to start, milliseconds to restart, KiB.
-fn run(dir: &Path) -> Result<(Spread, Spread, Spread), String> {
+fn run(venv: &Path, dir: &Path) -> Result<(Spread, Spread, Spread), String> {
     std::fs::write(dir.join("supervisord.conf"), configuration(dir))
         .map_err(|error| error.to_string())?;
     let (mut starts, mut restarts, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let start = Instant::now();
-        let mut peer = Peer::start(dir)?;
+        let mut peer = Peer::start(venv, dir)?;
         peer.wait_children(SERVICES)?;
         starts.push(start.elapsed().as_secs_f64());
         let pss = process::pss_kib(peer.child.id())?;
@@ -140,8 +114,8 @@ struct Peer {
 }
 
 impl Peer {
-    fn start(dir: &Path) -> Result<Self, String> {
-        let child = Command::new(dir.join("venv/bin/supervisord"))
+    fn start(venv: &Path, dir: &Path) -> Result<Self, String> {
+        let child = Command::new(venv.join("bin/supervisord"))
             .arg("-c")
             .arg(dir.join("supervisord.conf"))
             .stdin(Stdio::null())

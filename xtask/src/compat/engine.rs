@@ -3,7 +3,7 @@
 //! It is installed once into a private environment below the target folder, and asked over a pipe: one JSON object a
 //! line. Never in here: what is asked and how answers compare. Start with [`Engine::start`].
 
-use crate::command::{say, top};
+use crate::venv;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -25,30 +25,7 @@ pub(crate) struct Engine {
 
 /// The environment with the engine, made now if it is not there yet.
 pub(crate) fn environment() -> Result<PathBuf, String> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = top().join(target.unwrap_or_else(|| "target".into()));
-    let folder = target.join("peers/zc.buildout-3.0.1");
-    if folder.join("ready").exists() {
-        return Ok(folder);
-    }
-    say("installing zc.buildout 3.0.1 into a private environment");
-    quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    let mut pip = Command::new(folder.join("bin/pip"));
-    quiet(pip.args(["install", "--quiet"]).args(PACKAGES))?;
-    std::fs::write(folder.join("ready"), "").map_err(|error| error.to_string())?;
-    Ok(folder)
-}
-
-fn quiet(command: &mut Command) -> Result<(), String> {
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("cannot run {command:?}: {error}"))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Err(format!("{command:?} failed: {said}"))
-        }
-    }
+    venv::ensure("zc.buildout-3.0.1", Path::new("python3"), &PACKAGES)
 }
 
 impl Engine {

@@ -14,6 +14,7 @@ pub(crate) mod python;
 
 use crate::Outcome;
 use crate::command::{run as run_program, say, top};
+use crate::venv::target_folder;
 use life::{Life, Side};
 use python::Python;
 use std::path::PathBuf;
@@ -107,9 +108,7 @@ fn run_part(part: &str, python: &Python, program: &std::path::Path) -> Outcome {
 
 /// Our program, as it was just built.
 fn program() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| top().join("target"));
-    target.join("debug/slapos")
+    target_folder().join("debug/slapos")
 }
 
 fn run_tests(python: &Python, program: &std::path::Path) -> Outcome {

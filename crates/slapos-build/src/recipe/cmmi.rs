@@ -14,7 +14,7 @@ use super::download::{Fetchable, sources_of_patches};
 use super::shared::Place;
 use super::{Construction, Installed, Part, options};
 use crate::work::{PartFailure, Work, failing};
-use crate::{Step, archive, file};
+use crate::{PartEnvironment, Step, archive, file};
 
 /// A part that is configured and made.
 struct Cmmi {
@@ -252,14 +252,19 @@ impl Cmmi {
         let folder = work.fresh_build_folder()?;
         let environment = self.step_environment(work, &folder)?;
         let tree = self.unpack(work, &folder, unpinned)?;
+        work.keep_environment(&PartEnvironment {
+            tree: tree.clone(),
+            location: self.place.location.clone(),
+            variables: environment.clone(),
+        });
         for patch in &self.patches {
             let file = patch.fetch(work, unpinned)?;
             let quoted = options::shell_quote(&file.to_string_lossy());
             let command = format!("{} < {quoted}", self.patch_command);
-            work.run(Step::Patch, &command, &tree, &environment)?;
+            work.run_cut(Step::Patch, &command, &tree, &environment)?;
         }
         for (step, command) in &self.steps {
-            work.run(*step, command, &tree, &environment)?;
+            work.run_cut(*step, command, &tree, &environment)?;
         }
         if !self.keeps_build {
             file::remove_tree(&folder).map_err(failing("removing", &folder))?;
@@ -311,7 +316,7 @@ impl Cmmi {
             ("TZ", "UTC".to_owned()),
             // 1980-01-01, the earliest that every archive format can hold: builds carry no date.
             ("SOURCE_DATE_EPOCH", "315532800".to_owned()),
-            ("MAKEFLAGS", format!("-j{}", work.site.jobs)),
+            ("MAKEFLAGS", work.site.make_flags()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
@@ -356,7 +361,7 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
             fs::create_dir_all(&target)?;
             copy_tree(&source, &target)?;
         } else {
-            fs::copy(source, target)?;
+            file::copy_with_time(&source, &target)?;
         }
     }
     Ok(())

@@ -111,7 +111,14 @@ pub(super) fn sources_of_patches(
     part: &mut PartOptions<'_, '_>,
     inputs: &mut Vec<String>,
 ) -> Result<Vec<Fetchable>, RecipeError> {
-    let text = options::text_or(part, "patches", "")?;
+    sources_of(&options::text_or(part, "patches", "")?, inputs)
+}
+
+/// The same of a text.
+pub(super) fn sources_of(
+    text: &str,
+    inputs: &mut Vec<String>,
+) -> Result<Vec<Fetchable>, RecipeError> {
     let words = text.split_whitespace();
     words
         .map(|word| {
@@ -299,7 +306,7 @@ fn move_tree(from: &Path, to: &Path) -> std::io::Result<()> {
         return fs::os::unix::fs::symlink(fs::read_link(from)?, to);
     }
     if !metadata.is_dir() {
-        return fs::copy(from, to).map(|_| ());
+        return file::copy_with_time(from, to);
     }
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

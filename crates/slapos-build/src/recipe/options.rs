@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use slapos_buildout::{PartOptions, RecipeError, Value};
 
 /// The text of an option, none if it is not there or empty.
-pub(super) fn text(
+pub(crate) fn text(
     part: &mut PartOptions<'_, '_>,
     option: &str,
 ) -> Result<Option<String>, RecipeError> {
@@ -16,7 +16,7 @@ pub(super) fn text(
 }
 
 /// The same, with a default.
-pub(super) fn text_or(
+pub(crate) fn text_or(
     part: &mut PartOptions<'_, '_>,
     option: &str,
     default: &str,
@@ -25,7 +25,7 @@ pub(super) fn text_or(
 }
 
 /// The text of an option that must be there.
-pub(super) fn needed(part: &mut PartOptions<'_, '_>, option: &str) -> Result<String, RecipeError> {
+pub(crate) fn needed(part: &mut PartOptions<'_, '_>, option: &str) -> Result<String, RecipeError> {
     match text(part, option)? {
         Some(text) => Ok(text),
         None => {
@@ -39,7 +39,7 @@ pub(super) fn needed(part: &mut PartOptions<'_, '_>, option: &str) -> Result<Str
 }
 
 /// Exactly `true` or `false`.
-pub(super) fn switch(
+pub(crate) fn switch(
     part: &mut PartOptions<'_, '_>,
     option: &str,
     default: bool,
@@ -54,8 +54,20 @@ pub(super) fn switch(
     }
 }
 
+/// An option of the patches of one egg: `<egg>-patches`, else `patches`.
+pub(crate) fn patch_option(
+    part: &mut PartOptions<'_, '_>,
+    egg: &str,
+    option: &str,
+) -> Result<Option<String>, RecipeError> {
+    match text(part, &format!("{egg}-{option}"))? {
+        Some(own) => Ok(Some(own)),
+        None => text(part, option),
+    }
+}
+
 /// A number within bounds.
-pub(super) fn number<T>(
+pub(crate) fn number<T>(
     part: &mut PartOptions<'_, '_>,
     option: &str,
     default: T,
@@ -74,7 +86,7 @@ where
 }
 
 /// An octal mode.
-pub(super) fn mode(part: &mut PartOptions<'_, '_>) -> Result<Option<u32>, RecipeError> {
+pub(crate) fn mode(part: &mut PartOptions<'_, '_>) -> Result<Option<u32>, RecipeError> {
     let Some(text) = text(part, "mode")? else {
         return Ok(None);
     };
@@ -87,7 +99,7 @@ pub(super) fn mode(part: &mut PartOptions<'_, '_>) -> Result<Option<u32>, Recipe
 }
 
 /// Every option in the form that is stored.
-pub(super) fn all(part: &mut PartOptions<'_, '_>) -> Result<BTreeMap<String, String>, RecipeError> {
+pub(crate) fn all(part: &mut PartOptions<'_, '_>) -> Result<BTreeMap<String, String>, RecipeError> {
     let mut all = BTreeMap::new();
     for option in part.keys() {
         if let Some(value) = part.get(&option)? {
@@ -98,12 +110,12 @@ pub(super) fn all(part: &mut PartOptions<'_, '_>) -> Result<BTreeMap<String, Str
 }
 
 /// A text that reads as it is: `${` in it is not a reference.
-pub(super) fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     text.replace("${", "$${")
 }
 
 /// Words of a command, quoted as in a shell. No variables, no globs.
-pub(super) fn shell_words(text: &str) -> Result<Vec<String>, RecipeError> {
+pub(crate) fn shell_words(text: &str) -> Result<Vec<String>, RecipeError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = text.chars();
@@ -141,7 +153,7 @@ fn quoted(
 }
 
 /// A word as a shell reads it back.
-pub(super) fn shell_quote(word: &str) -> String {
+pub(crate) fn shell_quote(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -150,7 +162,7 @@ pub(super) fn shell_quote(word: &str) -> String {
 }
 
 /// Python's `%(name)s` and `%%`; everything else stays.
-pub(super) fn percent(
+pub(crate) fn percent(
     text: &str,
     value_of: &dyn Fn(&str) -> Option<String>,
 ) -> Result<String, String> {

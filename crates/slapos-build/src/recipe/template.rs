@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use slapos_buildout::{PartOptions, RecipeError};
-use slapos_cache::{Digests, Hash, Source};
+use slapos_cache::{Digests, Hash, Source, mismatch};
 
 use super::{Construction, Installed, Part, World, options};
 use crate::file;
@@ -176,12 +176,12 @@ fn check(expected: &Hash, bytes: &[u8], path: &Path) -> Result<(), String> {
     let mut digests = Digests::default();
     digests.update(bytes);
     let found = digests.finish();
-    match found.iter().find(|hash| hash.kind() == expected.kind()) {
-        Some(found) if found != expected => Err(format!(
+    match mismatch(std::slice::from_ref(expected), &found) {
+        Some((expected, found)) => Err(format!(
             "the template {} has the hash {found}, expected {expected}",
             path.display()
         )),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

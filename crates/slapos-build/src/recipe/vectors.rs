@@ -230,6 +230,8 @@ fn constructed(case: &Json, folder: &Path) -> Result<(Constructed, Vec<String>),
 fn install(one: Constructed, folder: &Path) -> Result<Installed, String> {
     let (cancel, guard) = (Cancel::default(), Guard::default());
     let site = Site {
+        jobserver: crate::jobserver::JobserverWhenNeeded::default(),
+        network: crate::network::NetworkCut::default(),
         cache: None,
         jobs: 1,
         cancel: &cancel,

@@ -272,10 +272,10 @@ fn build_with_a_wrong_hash_names_both_and_installs_nothing() {
 #[test]
 fn build_of_a_wrong_profile_shows_the_place() {
     let mut world = world();
-    world.software("[buildout]\nparts = a\n[a]\nrecipe = slapos.recipe.unknown\n");
+    world.software("[buildout]\nparts = a\noffline = true\n[a]\nrecipe = slapos.recipe.unknown\n");
     let text = world.build().unwrap_err().to_string();
     assert!(
-        text.contains("software.cfg:4") && text.contains("slapos.recipe.unknown"),
+        text.contains("software.cfg:5") && text.contains("slapos.recipe.unknown"),
         "{text}"
     );
     world.software("[buildout]\nparts = a\n[a]\nrecipe = slapos.recipe.cmmi\nurl = ${b:url}\n");

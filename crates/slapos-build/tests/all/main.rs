@@ -3,8 +3,11 @@
 // Functions beside the tests may unwrap as the tests do; the lint cannot tell that all of this is tests.
 #![allow(clippy::unwrap_used)]
 
+mod egg;
 mod engine;
 mod helloworld;
+mod host;
 mod instance;
+mod jobs;
 mod kill;
 mod world;

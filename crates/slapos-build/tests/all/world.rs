@@ -28,6 +28,8 @@ impl World {
             cache: at("cache"),
             jobs: 2,
             overrides: Vec::new(),
+            only: Vec::new(),
+            network: false,
             path: default_path(),
             origins: Origins {
                 url: true,
@@ -127,4 +129,29 @@ pub(crate) fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < limit, "it did not come within 30 s");
         std::thread::park_timeout(Duration::from_millis(5));
     }
+}
+
+/// The folder of eggs that all tests share; what the recipes of Python need is in it already.
+pub(crate) fn eggs() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("eggs");
+    std::fs::create_dir_all(&folder).unwrap();
+    // Each test is a process of its own: one fetches, the others wait for it.
+    let lock = std::fs::File::create(folder.join(".lock")).unwrap();
+    let _held = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).unwrap();
+    let mark = folder.join(".recipes-0.58");
+    if !mark.exists() {
+        let mut world = World::new();
+        let overrides = &mut world.build.overrides;
+        overrides.push(format!("buildout:eggs-directory={}", folder.display()));
+        world.software(
+            "[buildout]\nparts = a b\n[a]\nrecipe = slapos.recipe.build\ninit = pass\n\
+             [b]\nrecipe = collective.recipe.shelloutput\ncommands = c = echo ${d:GREETING}\n\
+             [d]\nrecipe = collective.recipe.environment\nGREETING = x\n\
+             [versions]\nslapos.recipe.build = 0.58\ncollective.recipe.shelloutput = 0.1\n\
+             collective.recipe.environment = 1.1.0\n",
+        );
+        world.build().unwrap();
+        std::fs::write(mark, "").unwrap();
+    }
+    folder
 }

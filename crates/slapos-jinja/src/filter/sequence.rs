@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use super::{apply as apply_filter, sort_keyed};
+use super::apply as apply_filter;
 use crate::arguments::Arguments;
-use crate::error::{ErrorKind, Outcome, fail, type_error};
+use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::render::Machine;
 use crate::test;
-use crate::value::{Dict, Key, Value, are_equal, binary, lazy, order};
+use crate::value::{Dict, Key, Value, are_equal, binary, lazy, order, sort_keyed};
 
 pub(super) const NAMES: &[&str] = &[
     "batch",
@@ -71,7 +71,7 @@ pub(super) fn apply(
         "groupby" => groupby(machine, given)?,
         "items" => match given.one(name)? {
             Value::Undefined(_) => generator(Vec::new()),
-            value => match value.pairs() {
+            value => match value.pairs(machine)? {
                 Some(pairs) => generator(
                     pairs
                         .into_iter()
@@ -132,7 +132,7 @@ fn flag(value: Option<Value>, default: bool) -> Outcome<bool> {
 
 fn join(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [items, separator, attribute] = arguments.bind("join", ["value", "d", "attribute"], 1)?;
-    let separator = separator.map_or(Ok(Rc::from("")), |s| s.to_text())?;
+    let separator = separator.map_or(Ok(Rc::from("")), |s| s.to_text(machine))?;
     let mut out = String::new();
     for (at, item) in items
         .unwrap_or(Value::None)
@@ -146,12 +146,13 @@ fn join(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
             }
             _ => item.clone(),
         };
+        let text = item.to_text(machine)?;
+        machine.make(separator.len() + text.len())?;
         if at > 0 {
             out.push_str(&separator);
         }
-        out.push_str(&item.to_text()?);
+        out.push_str(&text);
     }
-    machine.make(out.len())?;
     Ok(Value::text(out))
 }
 
@@ -162,7 +163,8 @@ fn sort(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let mut keyed = Vec::new();
     for item in items.unwrap_or(Value::None).items(machine)? {
         let key = match &attribute {
-            None | Some(Value::None) => lowered(item.clone(), case),
+            // In a list, as the original compares: equal ones need no order.
+            None | Some(Value::None) => Value::list(vec![lowered(item.clone(), case)]),
             Some(Value::Str(names)) => {
                 let keys = names.split(',').map(|name| {
                     let value = path(machine, &item, &Value::text(name.trim()), None)?;
@@ -170,12 +172,14 @@ fn sort(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
                 });
                 Value::list(keys.collect::<Outcome<_>>()?)
             }
-            Some(other) => lowered(path(machine, &item, other, None)?, case),
+            Some(other) => {
+                let value = path(machine, &item, other, None)?;
+                Value::list(vec![lowered(value, case)])
+            }
         };
         keyed.push((key, item));
     }
-    machine.spend(keyed.len() as u64 * 4)?;
-    sort_keyed(&mut keyed, reverse)?;
+    let keyed = sort_keyed(machine, keyed, reverse)?;
     Ok(Value::list(
         keyed.into_iter().map(|(_, item)| item).collect(),
     ))
@@ -186,16 +190,18 @@ fn dictsort(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [dict, case, by, reverse] = arguments.bind("dictsort", names, 1)?;
     let (case, reverse) = (flag(case, false)?, flag(reverse, false)?);
     let by = by.map_or(Ok(Rc::from("key")), |by| by.as_str("by"))?;
-    let Some(pairs) = dict.unwrap_or(Value::None).defined()?.pairs() else {
+    if !matches!(&*by, "key" | "value") {
+        return value_error("You can only sort by either \"key\" or \"value\"");
+    }
+    let Some(pairs) = dict.unwrap_or(Value::None).defined()?.pairs(machine)? else {
         return type_error("dictsort needs a mapping");
     };
     let keyed = pairs.into_iter().map(|(key, value)| {
         let by = if &*by == "value" { &value } else { &key };
         (lowered(by.clone(), case), Value::tuple(vec![key, value]))
     });
-    let mut keyed: Vec<_> = keyed.collect();
-    machine.spend(keyed.len() as u64 * 4)?;
-    sort_keyed(&mut keyed, reverse)?;
+    let keyed: Vec<_> = keyed.collect();
+    let keyed = sort_keyed(machine, keyed, reverse)?;
     Ok(Value::list(
         keyed.into_iter().map(|(_, pair)| pair).collect(),
     ))
@@ -284,9 +290,11 @@ fn extreme(machine: &Machine<'_>, name: &str, arguments: Arguments) -> Outcome<V
         let is_better = match &best {
             None => true,
             Some((best, _)) if name == "max" => {
-                order(&key, best, ">")?.is_some_and(std::cmp::Ordering::is_gt)
+                order(machine, &key, best, ">")?.is_some_and(std::cmp::Ordering::is_gt)
             }
-            Some((best, _)) => order(&key, best, "<")?.is_some_and(std::cmp::Ordering::is_lt),
+            Some((best, _)) => {
+                order(machine, &key, best, "<")?.is_some_and(std::cmp::Ordering::is_lt)
+            }
         };
         if is_better {
             best = Some((key, item));
@@ -327,7 +335,10 @@ fn unique(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
             _ => item.clone(),
         };
         let key = lowered(key, case);
-        if seen.insert(Key::of(&key)?, (key, Value::None)).is_none() {
+        if seen
+            .insert(Key::of(machine, &key)?, (key, Value::None))
+            .is_none()
+        {
             kept.push(item);
         }
     }
@@ -341,7 +352,11 @@ fn batch(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
         return fail(ErrorKind::Value, "batch: linecount must be above 0");
     }
     let items = items.unwrap_or(Value::None).items(machine)?;
-    machine.spend(size as u64)?;
+    let lines = items.len().div_ceil(size);
+    machine.make_values(match fill {
+        Some(_) => lines.saturating_mul(size),
+        None => items.len(),
+    })?;
     let lines = items.chunks(size).map(|chunk| {
         let mut line = chunk.to_vec();
         if let Some(fill) = &fill
@@ -360,8 +375,8 @@ fn slice(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     if slices == 0 {
         return fail(ErrorKind::Value, "slice: slices must be above 0");
     }
-    machine.spend(slices as u64)?;
     let items = items.unwrap_or(Value::None).items(machine)?;
+    machine.make_values(slices.saturating_add(items.len()).saturating_mul(2))?;
     let (size, longer) = (items.len() / slices, items.len() % slices);
     let mut rest = items.as_slice();
     let mut all = Vec::new();
@@ -390,18 +405,17 @@ fn groupby(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
         let key = path(machine, &item, &attribute, default.as_ref())?;
         keyed.push((lowered(key.clone(), case), Value::tuple(vec![key, item])));
     }
-    machine.spend(keyed.len() as u64 * 4)?;
-    sort_keyed(&mut keyed, false)?;
+    let keyed = sort_keyed(machine, keyed, false)?;
     let mut groups: Vec<(Value, Value, Vec<Value>)> = Vec::new();
     for (key, pair) in keyed {
         let Some([shown, item]) = pair
-            .sequence()
+            .sequence(machine)?
             .and_then(|pair| <[Value; 2]>::try_from(pair).ok())
         else {
             continue;
         };
         match groups.last_mut() {
-            Some((last, _, items)) if are_equal(last, &key)? => items.push(item),
+            Some((last, _, items)) if are_equal(machine, last, &key)? => items.push(item),
             _ => groups.push((key, shown, vec![item])),
         }
     }

@@ -6,7 +6,7 @@ use crate::arguments::Arguments;
 use crate::error::Outcome;
 use crate::method::text as methods;
 use crate::render::Machine;
-use crate::value::Value;
+use crate::value::{Value, fitting};
 
 pub(super) const NAMES: &[&str] = &[
     "capitalize",
@@ -38,7 +38,7 @@ pub(super) fn apply(
         return Ok(None);
     }
     let given = arguments.clone();
-    let of_text = |given: Arguments| -> Outcome<Rc<str>> { given.one(name)?.to_text() };
+    let of_text = |given: Arguments| -> Outcome<Rc<str>> { given.one(name)?.to_text(machine) };
     let found = match name {
         "upper" | "lower" | "capitalize" => {
             methods::call(machine, &of_text(given)?, name, Arguments::default())?
@@ -48,19 +48,19 @@ pub(super) fn apply(
         "safe" => Value::Str(of_text(given)?),
         "trim" => {
             let [value, chars] = given.bind(name, ["value", "chars"], 1)?;
-            let text = value.unwrap_or(Value::None).to_text()?;
+            let text = value.unwrap_or(Value::None).to_text(machine)?;
             methods::call(machine, &text, "strip", Arguments::of(chars))?
         }
         "replace" => {
             let [value, old, new, count] = given.bind(name, ["s", "old", "new", "count"], 3)?;
-            let text = value.unwrap_or(Value::None).to_text()?;
+            let text = value.unwrap_or(Value::None).to_text(machine)?;
             let count = count.filter(|count| !matches!(count, Value::None));
             let all = [old, new, count].into_iter().flatten();
             methods::call(machine, &text, "replace", Arguments::of(all))?
         }
         "center" => {
             let [value, width] = given.bind(name, ["value", "width"], 1)?;
-            let text = value.unwrap_or(Value::None).to_text()?;
+            let text = value.unwrap_or(Value::None).to_text(machine)?;
             methods::call(
                 machine,
                 &text,
@@ -69,16 +69,16 @@ pub(super) fn apply(
             )?
         }
         "indent" => indent(machine, given)?,
-        "truncate" => truncate(given)?,
+        "truncate" => truncate(machine, given)?,
         "wordcount" => {
             let text = of_text(given)?;
             let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
             Value::size(words.filter(|word| !word.is_empty()).count())
         }
-        "wordwrap" => wordwrap(given)?,
+        "wordwrap" => wordwrap(machine, given)?,
         "striptags" => Value::text(strip_tags(&of_text(given)?)),
         "filesizeformat" => file_size(given)?,
-        _ => xml_attributes(given)?,
+        _ => xml_attributes(machine, given)?,
     };
     machine.make(found.length().unwrap_or(0))?;
     Ok(Some(found))
@@ -108,7 +108,7 @@ fn title(text: &str) -> String {
 fn indent(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [value, width, first, blank] =
         arguments.bind("indent", ["s", "width", "first", "blank"], 1)?;
-    let text = value.unwrap_or(Value::None).to_text()?;
+    let text = value.unwrap_or(Value::None).to_text(machine)?;
     let margin = match width {
         Some(Value::Str(margin)) => margin.to_string(),
         Some(width) => {
@@ -135,16 +135,16 @@ fn truth(flag: Option<Value>) -> Outcome<bool> {
     flag.map_or(Ok(false), |flag| flag.is_true())
 }
 
-fn truncate(arguments: Arguments) -> Outcome<Value> {
+fn truncate(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let names = ["s", "length", "killwords", "end", "leeway"];
     let [value, length, kill, end, leeway] = arguments.bind("truncate", names, 1)?;
-    let text = value.unwrap_or(Value::None).to_text()?;
+    let text = value.unwrap_or(Value::None).to_text(machine)?;
     let number =
         |value: Option<Value>, default| value.map_or(Ok(default), |n| n.as_int("a length"));
     let (length, leeway) = (number(length, 255)?.max(0), number(leeway, 5)?.max(0));
-    let end = end.map_or(Ok(Rc::from("...")), |end| end.to_text())?;
+    let end = end.map_or(Ok(Rc::from("...")), |end| end.to_text(machine))?;
     let whole = i128::try_from(text.chars().count()).unwrap_or(i128::MAX);
-    if whole <= length + leeway {
+    if whole <= fitting(length.checked_add(leeway))? {
         return Ok(Value::Str(text));
     }
     let room = usize::try_from(length)
@@ -158,9 +158,9 @@ fn truncate(arguments: Arguments) -> Outcome<Value> {
     Ok(Value::text(format!("{cut}{end}")))
 }
 
-fn wordwrap(arguments: Arguments) -> Outcome<Value> {
+fn wordwrap(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [value, width] = arguments.bind("wordwrap", ["s", "width"], 1)?;
-    let text = value.unwrap_or(Value::None).to_text()?;
+    let text = value.unwrap_or(Value::None).to_text(machine)?;
     let width = width.map_or(Ok(79), |n| n.as_int("width"))?;
     let width = usize::try_from(width.max(1)).unwrap_or(79);
     let mut lines = Vec::new();
@@ -215,13 +215,16 @@ fn file_size(arguments: Arguments) -> Outcome<Value> {
     Ok(Value::text(format!("{left:.1} {}", units[unit])))
 }
 
-fn xml_attributes(arguments: Arguments) -> Outcome<Value> {
+fn xml_attributes(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [value, space] = arguments.bind("xmlattr", ["d", "autospace"], 1)?;
-    let pairs = value.unwrap_or(Value::None).pairs().unwrap_or_default();
+    let pairs = value
+        .unwrap_or(Value::None)
+        .pairs(machine)?
+        .unwrap_or_default();
     let mut out = String::new();
     for (name, value) in pairs {
         if !matches!(value, Value::None | Value::Undefined(_)) {
-            let (name, value) = (name.to_text()?, value.to_text()?);
+            let (name, value) = (name.to_text(machine)?, value.to_text(machine)?);
             out.push_str(&format!(" {}=\"{}\"", escaped(&name), escaped(&value)));
         }
     }

@@ -142,6 +142,7 @@ fn signed(field: &Field, is_negative: bool, prefix: &str, digits: &str) -> Strin
 #[cfg(test)]
 mod tests {
     use super::super::with_spec;
+    use crate::render::{Budget, Machine, NoTemplates, Settings};
     use crate::value::Value;
 
     #[test]
@@ -160,8 +161,18 @@ mod tests {
             (Value::text("ab"), "*>4", "**ab"),
             (Value::text("abc"), ".2", "ab"),
         ];
+        let settings = Settings {
+            name: "t",
+            extensions: &[],
+            templates: &NoTemplates,
+        };
+        let machine = Machine::new(&settings, Budget::default());
         for (value, spec, expected) in cases {
-            assert_eq!(with_spec(&value, spec).unwrap(), expected, "{spec}");
+            assert_eq!(
+                with_spec(&machine, &value, spec).unwrap(),
+                expected,
+                "{spec}"
+            );
         }
     }
 }

@@ -23,6 +23,10 @@ impl Lexer<'_> {
             let rest = self.rest();
             if open.is_empty() {
                 for (control, strips) in [("-", true), ("+", false), ("", false)] {
+                    // `+` would only undo a setting that profiles cannot make, and statements have it alone.
+                    if control == "+" && end != "%}" {
+                        continue;
+                    }
                     let tail = rest.strip_prefix(control).unwrap_or("");
                     if tail.starts_with(end) && rest.starts_with(control) {
                         self.push(token);
@@ -163,12 +167,24 @@ fn escape(chars: &mut std::str::CharIndices<'_>, text: &mut String) -> Outcome<(
         'n' => text.push('\n'),
         't' => text.push('\t'),
         'r' => text.push('\r'),
-        '0' => text.push('\0'),
         'a' => text.push('\u{7}'),
         'b' => text.push('\u{8}'),
         'f' => text.push('\u{c}'),
         'v' => text.push('\u{b}'),
         '\n' => {}
+        '0'..='7' => {
+            // Up to three octal digits.
+            let mut value = c.to_digit(8).unwrap_or(0);
+            for _ in 0..2 {
+                let more = chars.as_str().chars().next();
+                let Some(digit) = more.and_then(|c| c.to_digit(8)) else {
+                    break;
+                };
+                value = value * 8 + digit;
+                chars.next();
+            }
+            text.extend(char::from_u32(value));
+        }
         '\\' | '\'' | '"' => text.push(c),
         'x' => text.push(code(2)?),
         'u' => text.push(code(4)?),

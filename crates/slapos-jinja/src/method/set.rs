@@ -1,11 +1,9 @@
 //! Methods of sets.
 
-use std::rc::Rc;
-
 use crate::arguments::Arguments;
 use crate::error::{ErrorKind, Outcome, fail, type_error};
 use crate::render::Machine;
-use crate::value::{Dict, Key, Shared, Value, union};
+use crate::value::{Dict, Key, PER_PAIR, Shared, Value, union};
 
 pub(super) const NAMES: &[&str] = &[
     "add",
@@ -33,7 +31,9 @@ pub(super) const FROZEN_NAMES: &[&str] = &[
 pub(crate) fn set_from(machine: &Machine<'_>, value: &Value) -> Outcome<Dict> {
     let mut set = Dict::new();
     for item in value.items(machine)? {
-        set.entry(Key::of(&item)?).or_insert((item, Value::None));
+        machine.make_values(PER_PAIR)?;
+        set.entry(Key::of(machine, &item)?)
+            .or_insert((item, Value::None));
     }
     Ok(set)
 }
@@ -47,18 +47,20 @@ pub(super) fn call(
     match name {
         "add" => {
             let item = arguments.one(name)?;
-            set.borrow_mut()
-                .entry(Key::of(&item)?)
-                .or_insert((item, Value::None));
+            machine.make_values(PER_PAIR)?;
+            let key = Key::of(machine, &item)?;
+            set.borrow_mut().entry(key).or_insert((item, Value::None));
         }
         "discard" | "remove" => {
             let item = arguments.one(name)?;
-            let removed = set.borrow_mut().shift_remove(&Key::of(&item)?);
+            machine.spend(set.borrow().len() as u64)?;
+            let removed = set.borrow_mut().shift_remove(&Key::of(machine, &item)?);
             if removed.is_none() && name == "remove" {
-                return fail(ErrorKind::Key, item.repr());
+                return fail(ErrorKind::Key, item.repr(machine)?);
             }
         }
         "pop" => {
+            machine.spend(set.borrow().len() as u64)?;
             return match set.borrow_mut().shift_remove_index(0) {
                 Some((_, (item, _))) => Ok(item),
                 None => fail(ErrorKind::Key, "pop from an empty set"),
@@ -67,15 +69,17 @@ pub(super) fn call(
         "clear" => set.borrow_mut().clear(),
         "update" | "difference_update" | "intersection_update" | "symmetric_difference_update" => {
             let method = name.strip_suffix("_update").unwrap_or("union");
-            let result = combined(machine, set.borrow().clone(), method, arguments)?;
-            *set.borrow_mut() = result;
+            let others = others(machine, arguments)?;
+            let result = combined(machine, &set.borrow(), method, others)?;
+            **set.borrow_mut() = result;
         }
         _ => {
-            let frozen = Rc::new(set.borrow().clone());
-            return match call_frozen(machine, &frozen, name, arguments)? {
-                Value::FrozenSet(result) => Ok(Value::set(Dict::clone(&result))),
-                other => Ok(other),
-            };
+            // The arguments come first: going through them may change this very set.
+            let others = others(machine, arguments)?;
+            return Ok(match of_members(machine, &set.borrow(), name, others)? {
+                Answer::Members(members) => Value::set(members),
+                Answer::Holds(holds) => Value::Bool(holds),
+            });
         }
     }
     Ok(Value::None)
@@ -83,60 +87,66 @@ pub(super) fn call(
 
 pub(super) fn call_frozen(
     machine: &Machine<'_>,
-    set: &Rc<Dict>,
+    set: &Dict,
     name: &str,
     arguments: Arguments,
 ) -> Outcome<Value> {
-    let all_in = |some: &Dict, others: &Dict| some.keys().all(|key| others.contains_key(key));
-    match name {
-        "copy" => Ok(Value::FrozenSet(Rc::clone(set))),
-        "isdisjoint" | "issubset" | "issuperset" => {
-            let other = set_from(machine, &arguments.one(name)?)?;
-            Ok(Value::Bool(match name {
-                "isdisjoint" => !set.keys().any(|key| other.contains_key(key)),
-                "issubset" => all_in(set, &other),
-                _ => all_in(&other, set),
-            }))
-        }
-        "difference" | "intersection" | "symmetric_difference" | "union" => {
-            let result = combined(machine, Dict::clone(set), name, arguments)?;
-            Ok(Value::FrozenSet(Rc::new(result)))
-        }
-        _ => type_error(format!("a set has no method `{name}`")),
-    }
+    let others = others(machine, arguments)?;
+    Ok(match of_members(machine, set, name, others)? {
+        Answer::Members(members) => Value::frozen_set(members),
+        Answer::Holds(holds) => Value::Bool(holds),
+    })
 }
 
-fn combined(machine: &Machine<'_>, set: Dict, method: &str, arguments: Arguments) -> Outcome<Dict> {
-    let mut all = set;
-    for other in arguments.plain {
-        let other = set_from(machine, &other)?;
-        all = match method {
-            "difference" => all
-                .into_iter()
-                .filter(|(key, _)| !other.contains_key(key))
-                .collect(),
-            "intersection" => all
-                .into_iter()
-                .filter(|(key, _)| other.contains_key(key))
-                .collect(),
+/// What a method that changes nothing gives.
+enum Answer {
+    Members(Dict),
+    Holds(bool),
+}
+
+fn others(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Vec<Dict>> {
+    if !arguments.named.is_empty() {
+        return type_error("the methods of a set take no named arguments");
+    }
+    let all = arguments.plain.iter();
+    all.map(|other| set_from(machine, other)).collect()
+}
+
+fn of_members(machine: &Machine<'_>, set: &Dict, name: &str, others: Vec<Dict>) -> Outcome<Answer> {
+    let all_in = |some: &Dict, others: &Dict| some.keys().all(|key| others.contains_key(key));
+    machine.spend(set.len() as u64)?;
+    Ok(match (name, others.as_slice()) {
+        ("copy", []) => Answer::Members(combined(machine, set, name, others)?),
+        ("isdisjoint", [other]) => Answer::Holds(!set.keys().any(|key| other.contains_key(key))),
+        ("issubset", [other]) => Answer::Holds(all_in(set, other)),
+        ("issuperset", [other]) => Answer::Holds(all_in(other, set)),
+        ("symmetric_difference", [_]) | ("difference" | "intersection" | "union", _) => {
+            Answer::Members(combined(machine, set, name, others)?)
+        }
+        ("isdisjoint" | "issubset" | "issuperset" | "symmetric_difference", _) => {
+            return type_error(format!("{name}() takes exactly one argument"));
+        }
+        ("copy", _) => return type_error("copy() takes no arguments"),
+        _ => return type_error(format!("a set has no method `{name}`")),
+    })
+}
+
+fn combined(machine: &Machine<'_>, set: &Dict, method: &str, others: Vec<Dict>) -> Outcome<Dict> {
+    machine.make_values(set.len().saturating_mul(PER_PAIR))?;
+    let mut all = set.clone();
+    for other in others {
+        machine.make_values((all.len() + other.len()).saturating_mul(PER_PAIR))?;
+        match method {
+            "difference" => all.retain(|key, _| !other.contains_key(key)),
+            "intersection" => all.retain(|key, _| other.contains_key(key)),
             "symmetric_difference" => {
-                let only: Dict = other
-                    .iter()
-                    .filter(|(key, _)| !all.contains_key(*key))
-                    .map(own)
-                    .collect();
-                let kept: Dict = all
-                    .into_iter()
-                    .filter(|(key, _)| !other.contains_key(key))
-                    .collect();
-                union(kept, only)
+                let mut only = other.clone();
+                only.retain(|key, _| !all.contains_key(key));
+                all.retain(|key, _| !other.contains_key(key));
+                all = union(all, only);
             }
-            _ => union(all, other),
-        };
+            _ => all = union(all, other),
+        }
     }
     Ok(all)
-}
-
-fn own((key, pair): (&Key, &(Value, Value))) -> (Key, (Value, Value)) {
-    (key.clone(), pair.clone())
 }

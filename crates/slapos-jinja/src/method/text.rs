@@ -1,9 +1,12 @@
-//! Methods of strings and bytes.
+//! Methods of strings.
 
 use std::rc::Rc;
 
+use slapos_python::text as python;
+
+use super::bytes;
 use crate::arguments::Arguments;
-use crate::error::{Outcome, type_error, value_error};
+use crate::error::{ErrorKind, Outcome, fail, type_error, value_error};
 use crate::render::Machine;
 use crate::value::Value;
 use crate::{format, limits};
@@ -54,17 +57,6 @@ pub(super) const NAMES: &[&str] = &[
     "upper",
     "zfill",
 ];
-pub(super) const BYTES_NAMES: &[&str] = &[
-    "decode",
-    "hex",
-    "startswith",
-    "endswith",
-    "strip",
-    "split",
-    "replace",
-    "join",
-];
-
 pub(crate) fn call(
     machine: &Machine<'_>,
     text: &Rc<str>,
@@ -76,7 +68,7 @@ pub(crate) fn call(
     match name {
         "format" => return format::braces(machine, text, &arguments),
         "format_map" => {
-            let pairs = arguments.one(name)?.pairs().unwrap_or_default();
+            let pairs = arguments.one(name)?.pairs(machine)?.unwrap_or_default();
             let named = pairs
                 .into_iter()
                 .map(|(key, value)| Ok((key.as_str("a key")?, value)));
@@ -87,18 +79,15 @@ pub(crate) fn call(
             return format::braces(machine, text, &arguments);
         }
         "join" => return join(machine, text, &arguments.one(name)?),
-        "encode" => {
-            let [encoding, _] = arguments.bind(name, ["encoding", "errors"], 0)?;
-            return encode(text, encoding.as_ref());
-        }
+        "encode" => return bytes::encode(text, arguments),
         "replace" => return replace(machine, text, arguments),
         "startswith" | "endswith" => return begins_or_ends(text, name == "startswith", arguments),
         "split" | "rsplit" => {
             let [separator, most] = arguments.bind(name, ["sep", "maxsplit"], 0)?;
             let most = most.map_or(Ok(-1), |n| n.as_int("maxsplit"))?;
-            return split(text, separator.as_ref(), most, name == "rsplit");
+            return split(machine, text, separator.as_ref(), (most, name == "rsplit"));
         }
-        "splitlines" => return split_lines(text, arguments),
+        "splitlines" => return split_lines(machine, text, arguments),
         "strip" | "lstrip" | "rstrip" => return strip(text, name, arguments),
         "partition" | "rpartition" => return partition(text, name, arguments),
         "find" | "rfind" | "index" | "rindex" => return find(text, name, arguments),
@@ -119,14 +108,18 @@ pub(crate) fn call(
             };
             return Ok(Value::text(rest.unwrap_or(text)));
         }
-        "ljust" | "rjust" | "center" | "zfill" => return padded(text, name, arguments),
+        "ljust" | "rjust" | "center" | "zfill" => return padded(machine, text, name, arguments),
         "expandtabs" => {
             let [size] = arguments.bind(name, ["tabsize"], 0)?;
             let size = size.map_or(Ok(8), |n| n.as_int("tabsize"))?;
-            return Ok(Value::text(expand_tabs(
-                text,
-                usize::try_from(size.clamp(0, 64)).unwrap_or(8),
-            )));
+            let size = usize::try_from(size.max(0))
+                .ok()
+                .filter(|size| *size <= limits::WIDTH_MAX);
+            let Some(size) = size else {
+                return fail(ErrorKind::Limit, "expandtabs(): the size is too large");
+            };
+            machine.make(text.matches('\t').count().saturating_mul(size))?;
+            return Ok(Value::text(expand_tabs(text, size)));
         }
         _ => {}
     }
@@ -187,7 +180,7 @@ fn is(text: &str, what: &str) -> Outcome<Value> {
         "ascii" => text.is_ascii(),
         "decimal" | "digit" => all(|c| c.is_ascii_digit()),
         "numeric" => all(char::is_numeric),
-        "space" => all(char::is_whitespace),
+        "space" => all(python::is_space),
         "identifier" => {
             let is_start = |c: char| c.is_alphabetic() || c == '_';
             text.starts_with(is_start) && all(|c| c.is_alphanumeric() || c == '_')
@@ -202,41 +195,19 @@ fn is(text: &str, what: &str) -> Outcome<Value> {
 fn join(machine: &Machine<'_>, separator: &str, items: &Value) -> Outcome<Value> {
     let mut out = String::new();
     for (at, item) in items.items(machine)?.iter().enumerate() {
-        if at > 0 {
-            out.push_str(separator);
-        }
         let Value::Str(text) = item else {
             let kind = item.clone().defined()?.type_name();
             return type_error(format!(
                 "sequence item {at}: expected str instance, {kind} found"
             ));
         };
+        machine.make(separator.len() + text.len())?;
+        if at > 0 {
+            out.push_str(separator);
+        }
         out.push_str(text);
     }
-    machine.make(out.len())?;
     Ok(Value::text(out))
-}
-
-/// UTF-8, ASCII or Latin-1.
-fn encode(text: &str, encoding: Option<&Value>) -> Outcome<Value> {
-    let encoding = encoding.map_or(Ok(Rc::from("utf-8")), |e| e.as_str("the encoding"))?;
-    let limit = match encoding.to_lowercase().replace('_', "-").as_str() {
-        "utf-8" | "utf8" => return Ok(Value::Bytes(Rc::from(text.as_bytes()))),
-        "ascii" | "us-ascii" => 0x80,
-        "latin-1" | "latin1" | "iso-8859-1" => 0x100,
-        other => return value_error(format!("the encoding `{other}` is not built in")),
-    };
-    let bytes = text.chars().map(|c| {
-        u8::try_from(u32::from(c))
-            .ok()
-            .filter(|_| u32::from(c) < limit)
-    });
-    match bytes.collect::<Option<Vec<u8>>>() {
-        Some(bytes) => Ok(Value::Bytes(Rc::from(bytes))),
-        None => value_error(format!(
-            "'{encoding}' codec can't encode a character of the text"
-        )),
-    }
 }
 
 fn replace(machine: &Machine<'_>, text: &str, arguments: Arguments) -> Outcome<Value> {
@@ -286,7 +257,11 @@ fn between<'t>(
             None | Some(Value::None) => default,
             Some(value) => value.as_int("an index")?,
         };
-        let at = if at < 0 { at + length } else { at };
+        let at = if at < 0 {
+            at.saturating_add(length)
+        } else {
+            at
+        };
         Ok(usize::try_from(at.clamp(0, length)).unwrap_or(0))
     };
     let (start, end) = (place(start, 0)?, place(end, length)?);
@@ -296,12 +271,18 @@ fn between<'t>(
 }
 
 /// `split` and `rsplit`; `most` below zero is no limit.
-pub(crate) fn split(
+fn split(
+    machine: &Machine<'_>,
     text: &str,
     separator: Option<&Value>,
-    most: i128,
-    from_right: bool,
+    (most, from_right): (i128, bool),
 ) -> Outcome<Value> {
+    // Each part is a text of its own and a value.
+    let parts = match separator {
+        Some(Value::Str(separator)) if !separator.is_empty() => text.matches(&**separator).count(),
+        _ => python::words(text).count(),
+    };
+    machine.make_values((parts + 1).saturating_mul(2))?;
     let limit = usize::try_from(most).map_or(usize::MAX, |n| n.saturating_add(1));
     let parts: Vec<String> = match separator {
         None | Some(Value::None) => match from_right {
@@ -340,20 +321,20 @@ pub(crate) fn split(
 
 fn split_space(text: &str, limit: usize) -> Vec<String> {
     let mut parts = Vec::new();
-    let mut rest = text.trim_start();
+    let mut rest = text.trim_start_matches(python::is_space);
     while !rest.is_empty() {
         if parts.len() + 1 >= limit {
-            parts.push(rest.trim_end().to_owned());
+            parts.push(python::trim_end(rest).to_owned());
             return parts;
         }
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        let end = rest.find(python::is_space).unwrap_or(rest.len());
         parts.push(rest[..end].to_owned());
-        rest = rest[end..].trim_start();
+        rest = rest[end..].trim_start_matches(python::is_space);
     }
     parts
 }
 
-fn split_lines(text: &str, arguments: Arguments) -> Outcome<Value> {
+fn split_lines(machine: &Machine<'_>, text: &str, arguments: Arguments) -> Outcome<Value> {
     let [keeps] = arguments.bind("splitlines", ["keepends"], 0)?;
     let keeps = keeps.map_or(Ok(false), |flag| flag.is_true())?;
     let mut lines = Vec::new();
@@ -367,6 +348,7 @@ fn split_lines(text: &str, arguments: Arguments) -> Outcome<Value> {
             true => at + 2,
             false => at + rest[at..].chars().next().map_or(1, char::len_utf8),
         };
+        machine.make_values(2)?;
         lines.push(Value::text(if keeps { &rest[..end] } else { &rest[..at] }));
         rest = &rest[end..];
     }
@@ -384,7 +366,7 @@ fn strip(text: &str, name: &str, arguments: Arguments) -> Outcome<Value> {
     };
     let is_gone = |c: char| match &chars {
         Some(chars) => chars.contains(c),
-        None => c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c),
+        None => python::is_space(c),
     };
     let mut rest = text;
     if name != "rstrip" {
@@ -428,7 +410,7 @@ fn find(text: &str, name: &str, arguments: Arguments) -> Outcome<Value> {
     }
 }
 
-fn padded(text: &str, name: &str, arguments: Arguments) -> Outcome<Value> {
+fn padded(machine: &Machine<'_>, text: &str, name: &str, arguments: Arguments) -> Outcome<Value> {
     let [width, fill] = arguments.bind(name, ["width", "fillchar"], 1)?;
     let width = width.unwrap_or(Value::None).as_int("the width")?.max(0);
     let width = match usize::try_from(width) {
@@ -436,7 +418,11 @@ fn padded(text: &str, name: &str, arguments: Arguments) -> Outcome<Value> {
         _ => return value_error("the width is too large"),
     };
     let fill = fill.map_or(Ok(Rc::from(" ")), |fill| fill.as_str("the fill character"))?;
+    if fill.chars().count() != 1 {
+        return type_error("The fill character must be exactly one character long");
+    }
     let room = width.saturating_sub(text.chars().count());
+    machine.make(room.saturating_mul(fill.len()))?;
     let filled = |n: usize| fill.repeat(n);
     Ok(Value::text(match name {
         "ljust" => format!("{text}{}", filled(room)),
@@ -473,48 +459,4 @@ fn expand_tabs(text: &str, size: usize) -> String {
         }
     }
     out
-}
-
-pub(super) fn call_bytes(bytes: &Rc<[u8]>, name: &str, arguments: Arguments) -> Outcome<Value> {
-    match name {
-        "decode" => {
-            let [encoding, _] = arguments.bind(name, ["encoding", "errors"], 0)?;
-            let encoding = encoding.map_or(Ok(Rc::from("utf-8")), |e| e.as_str("the encoding"))?;
-            decode(bytes, &encoding)
-        }
-        "hex" => {
-            arguments.none(name)?;
-            Ok(Value::text(crate::module::hex(bytes)))
-        }
-        "startswith" | "endswith" => match arguments.one(name)? {
-            Value::Bytes(other) if name == "startswith" => {
-                Ok(Value::Bool(bytes.starts_with(&other)))
-            }
-            Value::Bytes(other) => Ok(Value::Bool(bytes.ends_with(&other))),
-            _ => type_error(format!("{name} needs bytes")),
-        },
-        "strip" => {
-            arguments.none(name)?;
-            Ok(Value::Bytes(Rc::from(bytes.trim_ascii())))
-        }
-        _ => type_error(format!(
-            "the method `{name}` of bytes is not built in; decode them first"
-        )),
-    }
-}
-
-/// Bytes as text: UTF-8, ASCII or Latin-1.
-pub(crate) fn decode(bytes: &[u8], encoding: &str) -> Outcome<Value> {
-    match encoding.to_lowercase().replace('_', "-").as_str() {
-        "utf-8" | "utf8" | "ascii" | "us-ascii" => match std::str::from_utf8(bytes) {
-            Ok(text) if encoding.starts_with(['u', 'U']) || text.is_ascii() => {
-                Ok(Value::text(text))
-            }
-            _ => value_error(format!("'{encoding}' codec can't decode the bytes")),
-        },
-        "latin-1" | "latin1" | "iso-8859-1" => Ok(Value::text(
-            bytes.iter().copied().map(char::from).collect::<String>(),
-        )),
-        other => value_error(format!("the encoding `{other}` is not built in")),
-    }
 }

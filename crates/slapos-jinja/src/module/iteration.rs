@@ -29,6 +29,7 @@ pub(super) fn itertools() -> Value {
         ("zip_longest", zip_longest),
         ("accumulate", accumulate),
         ("combinations", combinations),
+        ("permutations", permutations),
     ]);
     if let Value::Object(object) = &module {
         let chain = Rc::new(Object {
@@ -92,10 +93,15 @@ fn count(_: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
 
 fn repeat(_: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [item, times] = arguments.bind("repeat", ["object", "times"], 1)?;
-    let mut left = times.map_or(Ok(i128::MAX), |n| n.as_int("times"))?;
+    let mut left = times.map(|n| n.as_int("times")).transpose()?;
     Ok(lazy(move |_| {
-        left -= 1;
-        Ok(item.clone().filter(|_| left >= 0))
+        if let Some(left) = &mut left {
+            if *left <= 0 {
+                return Ok(None);
+            }
+            *left -= 1;
+        }
+        Ok(item.clone())
     }))
 }
 
@@ -147,7 +153,8 @@ fn product(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for items in arguments.plain {
         let items = items.items(machine)?;
-        machine.make(rows.len().saturating_mul(items.len()).saturating_mul(64))?;
+        let row = rows.first().map_or(0, Vec::len) + 2;
+        machine.make_values(rows.len().saturating_mul(items.len()).saturating_mul(row))?;
         rows = rows
             .iter()
             .flat_map(|row| {
@@ -172,7 +179,7 @@ fn groupby(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
             _ => item.clone(),
         };
         match groups.last_mut() {
-            Some((last, group)) if are_equal(last, &by)? => group.push(item),
+            Some((last, group)) if are_equal(machine, last, &by)? => group.push(item),
             _ => groups.push((by, vec![item])),
         }
     }
@@ -191,7 +198,8 @@ fn zip_longest(machine: &Machine<'_>, mut arguments: Arguments) -> Outcome<Value
         .collect::<Outcome<Vec<_>>>()?;
     let length = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut at = 0;
-    Ok(lazy(move |_| {
+    Ok(lazy(move |machine| {
+        machine.make_values(columns.len())?;
         at += 1;
         let row = columns
             .iter()
@@ -227,7 +235,7 @@ fn combinations(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
         let mut longer = Vec::new();
         for (from, row) in rows {
             for (at, item) in items.iter().enumerate().skip(from) {
-                machine.make(64 * (row.len() + 1))?;
+                machine.make_values(row.len() + 2)?;
                 longer.push((
                     at + 1,
                     [row.as_slice(), std::slice::from_ref(item)].concat(),
@@ -238,6 +246,32 @@ fn combinations(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     }
     let mut rows = rows.into_iter().map(|(_, row)| Value::tuple(row));
     Ok(lazy(move |_| Ok(rows.next())))
+}
+
+fn permutations(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
+    let [items, r] = arguments.bind("permutations", ["iterable", "r"], 1)?;
+    let items = items.unwrap_or(Value::None).items(machine)?;
+    let r = match r {
+        None | Some(Value::None) => items.len(),
+        Some(r) => usize::try_from(r.as_int("r")?).unwrap_or(usize::MAX),
+    };
+    let mut rows: Vec<Vec<usize>> = vec![Vec::new()];
+    for _ in 0..r.min(items.len() + 1) {
+        let mut longer = Vec::new();
+        for row in rows {
+            for at in (0..items.len()).filter(|at| !row.contains(at)) {
+                machine.make_values(row.len() + 2)?;
+                longer.push([row.as_slice(), &[at]].concat());
+            }
+        }
+        rows = longer;
+    }
+    let mut rows = rows.into_iter();
+    Ok(lazy(move |_| {
+        let row = rows.next();
+        let row = row.map(|row| row.into_iter().map(|at| items[at].clone()).collect());
+        Ok(row.map(Value::tuple))
+    }))
 }
 
 pub(super) fn functools() -> Value {
@@ -252,6 +286,7 @@ fn partial(_: &Machine<'_>, mut arguments: Arguments) -> Outcome<Value> {
     Ok(Value::function(
         "partial",
         move |machine, more: Arguments| {
+            machine.make_values(arguments.plain.len() + arguments.named.len())?;
             let mut all = arguments.clone();
             all.plain.extend(more.plain);
             for (name, value) in more.named {
@@ -356,15 +391,34 @@ pub(super) fn math() -> Value {
         ("ceil", |_, arguments| whole(arguments, f64::ceil)),
         ("floor", |_, arguments| whole(arguments, f64::floor)),
         ("sqrt", |_, arguments| float(arguments, f64::sqrt)),
-        ("log", |_, arguments| float(arguments, f64::ln)),
+        ("log", log),
         ("log2", |_, arguments| float(arguments, f64::log2)),
         ("log10", |_, arguments| float(arguments, f64::log10)),
     ]);
     if let Value::Object(object) = &module {
-        let pi = Value::Float(std::f64::consts::PI);
-        object.attributes.borrow_mut().insert(Rc::from("pi"), pi);
+        let constants = [
+            ("pi", std::f64::consts::PI),
+            ("e", std::f64::consts::E),
+            ("inf", f64::INFINITY),
+            ("nan", f64::NAN),
+        ];
+        let constants = constants.map(|(name, n)| (Rc::from(name), Value::Float(n)));
+        object.attributes.borrow_mut().extend(constants);
     }
     module
+}
+
+fn log(_: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
+    let [n, base] = arguments.bind("log", ["x", "base"], 1)?;
+    let n = number(Arguments::of(n))?;
+    let base = base.map(|base| number(Arguments::of([base]))).transpose()?;
+    if n <= 0.0 || base.is_some_and(|base| base <= 0.0) {
+        return value_error("math domain error");
+    }
+    Ok(Value::Float(match base {
+        Some(base) => n.ln() / base.ln(),
+        None => n.ln(),
+    }))
 }
 
 fn number(arguments: Arguments) -> Outcome<f64> {

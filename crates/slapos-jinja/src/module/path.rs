@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::arguments::Arguments;
 use crate::error::{ErrorKind, Outcome, fail, type_error};
+use crate::render::Machine;
 use crate::value::Value;
 
 const NAMES: [&str; 11] = [
@@ -24,14 +25,16 @@ pub(super) fn module() -> Value {
     let functions = NAMES.map(|name| {
         (
             name,
-            Value::function(name, move |_, arguments| call(name, arguments)),
+            Value::function(name, move |machine, arguments| {
+                call(machine, name, arguments)
+            }),
         )
     });
     let sep = ("sep", Value::text("/"));
     Value::object("module", functions.into_iter().chain([sep]).collect())
 }
 
-fn call(name: &str, arguments: Arguments) -> Outcome<Value> {
+fn call(machine: &Machine<'_>, name: &str, arguments: Arguments) -> Outcome<Value> {
     match name {
         "join" => {
             let parts: Vec<Rc<str>> = arguments
@@ -39,6 +42,7 @@ fn call(name: &str, arguments: Arguments) -> Outcome<Value> {
                 .iter()
                 .map(|part| part.as_str("a path"))
                 .collect::<Outcome<_>>()?;
+            machine.make(parts.iter().map(|part| part.len() + 1).sum())?;
             let Some((first, rest)) = parts.split_first() else {
                 return type_error("join() needs a path");
             };
@@ -56,16 +60,20 @@ fn call(name: &str, arguments: Arguments) -> Outcome<Value> {
             return Ok(Value::text(path));
         }
         "commonprefix" => {
-            let paths = arguments.one(name)?.sequence().unwrap_or_default();
+            let paths = arguments.one(name)?.sequence(machine)?.unwrap_or_default();
             let paths: Vec<Rc<str>> = paths
                 .iter()
                 .map(|path| path.as_str("a path"))
                 .collect::<Outcome<_>>()?;
             let first = paths.first().cloned().unwrap_or_else(|| Rc::from(""));
-            let ends = first.char_indices().map(|(at, c)| at + c.len_utf8());
-            let mut ends = ends;
-            let longest = ends.rfind(|at| paths.iter().all(|path| path.starts_with(&first[..*at])));
-            return Ok(Value::text(&first[..longest.unwrap_or(0)]));
+            let mut common: &str = &first;
+            for path in &paths {
+                machine.spend(1 + common.len() as u64 / 16)?;
+                let pairs = common.chars().zip(path.chars());
+                let same = pairs.take_while(|(a, b)| a == b);
+                common = &common[..same.map(|(c, _)| c.len_utf8()).sum()];
+            }
+            return Ok(Value::text(common));
         }
         "relpath" => {
             let [path, start] = arguments.bind(name, ["path", "start"], 2)?;

@@ -1,328 +1,353 @@
 //! `re`, over a regular-expression engine with look-around and back-references and a bound on its work.
+//!
+//! [`METHODS`] is the table, of the module as of a compiled pattern. translate.rs has what is written otherwise,
+//! found.rs the object `Match`, replace.rs `sub` and `split`.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use fancy_regex::{Captures, Regex, RegexBuilder};
 
 use crate::arguments::Arguments;
-use crate::error::{ErrorKind, Outcome, failure, type_error, value_error};
+use crate::error::{ErrorKind, Failure, Outcome, failure, type_error};
 use crate::limits;
 use crate::render::Machine;
-use crate::value::Value;
+use crate::value::{Dict, Key, Value};
+use found::Found;
+use translate::{Flags, translated};
 
-const FLAGS: [(&str, i128); 8] = [
+mod found;
+mod replace;
+mod translate;
+
+/// A pattern, compiled in the ways that it is asked for.
+pub(super) struct Pattern {
+    text: Rc<str>,
+    flags: i128,
+    /// As the engine reads it.
+    inner: String,
+    anywhere: Regex,
+    /// At the place where the search begins.
+    here: OnceCell<Regex>,
+    /// There, and with nothing behind.
+    whole: OnceCell<Regex>,
+    /// There, where an empty finding does not count.
+    more: OnceCell<Regex>,
+}
+
+const FLAGS: [(&str, i128); 10] = [
     ("I", 2),
     ("IGNORECASE", 2),
     ("M", 8),
     ("MULTILINE", 8),
     ("S", 16),
     ("DOTALL", 16),
+    ("U", 32),
+    ("UNICODE", 32),
     ("X", 64),
     ("VERBOSE", 64),
 ];
-const NAMES: [&str; 7] = [
-    "match",
-    "search",
-    "fullmatch",
-    "findall",
-    "split",
-    "sub",
-    "finditer",
+
+/// A method of a compiled pattern. A function of the module has the pattern before, and `flags` behind its arguments.
+struct Method {
+    name: &'static str,
+    /// Its arguments, and how many of them must be there.
+    arguments: (&'static [&'static str], usize),
+    run: fn(&Machine<'_>, &Rc<Pattern>, Given) -> Outcome<Value>,
+}
+
+/// What a method gets, in the order of its arguments.
+type Given = Vec<Option<Value>>;
+
+const STRING: (&[&str], usize) = (&["string"], 1);
+
+const METHODS: &[Method] = &[
+    Method {
+        name: "match",
+        arguments: STRING,
+        run: |machine, pattern, given| find(machine, pattern, pattern.here()?, given),
+    },
+    Method {
+        name: "fullmatch",
+        arguments: STRING,
+        run: |machine, pattern, given| find(machine, pattern, pattern.whole()?, given),
+    },
+    Method {
+        name: "search",
+        arguments: STRING,
+        run: |machine, pattern, given| find(machine, pattern, &pattern.anywhere, given),
+    },
+    Method {
+        name: "findall",
+        arguments: STRING,
+        run: find_all,
+    },
+    Method {
+        name: "finditer",
+        arguments: STRING,
+        run: |machine, pattern, given| {
+            let found = findings(machine, pattern, &text(&given, 0)?, 0)?;
+            let all = found.into_iter().map(|one| one.object(pattern.object()));
+            Value::list(all.collect()).iter(machine).map(Value::Iter)
+        },
+    },
+    Method {
+        name: "split",
+        arguments: (&["string", "maxsplit"], 1),
+        run: |machine, pattern, given| {
+            replace::split(machine, pattern, &text(&given, 0)?, number(&given, 1)?)
+        },
+    },
+    Method {
+        name: "sub",
+        arguments: (&["repl", "string", "count"], 2),
+        run: |machine, pattern, given| {
+            let by = given[0].clone().unwrap_or(Value::None);
+            let within = (&text(&given, 1)?, number(&given, 2)?);
+            Ok(replace::substituted(machine, pattern, &by, within)?.0)
+        },
+    },
+    Method {
+        name: "subn",
+        arguments: (&["repl", "string", "count"], 2),
+        run: |machine, pattern, given| {
+            let by = given[0].clone().unwrap_or(Value::None);
+            let within = (&text(&given, 1)?, number(&given, 2)?);
+            let (text, count) = replace::substituted(machine, pattern, &by, within)?;
+            Ok(Value::tuple(vec![text, Value::size(count)]))
+        },
+    },
 ];
 
 pub(super) fn module() -> Value {
-    let functions = NAMES.map(|name| {
-        let call = Value::function(name, move |machine, mut arguments: Arguments| {
-            if arguments.plain.is_empty() {
-                return type_error(format!("re.{name}() needs a pattern"));
-            }
-            let pattern = arguments.plain.remove(0);
-            let flags = arguments
-                .named
-                .iter()
-                .position(|(name, _)| &**name == "flags");
-            let flags = flags.map_or(Value::Int(0), |at| arguments.named.remove(at).1);
-            let regex = compile(&pattern, &flags)?;
-            call(machine, &regex, name, arguments)
+    let functions = METHODS.iter().map(|method| {
+        let call = Value::function(method.name, move |machine, arguments| {
+            let (own, needed) = method.arguments;
+            let names: Vec<&str> = ["pattern"]
+                .into_iter()
+                .chain(own.iter().copied())
+                .chain(["flags"])
+                .collect();
+            let mut given = arguments.bind_all(method.name, &names, needed + 1)?;
+            let flags = given.pop().flatten();
+            let pattern = given.remove(0).unwrap_or(Value::None);
+            let pattern = Pattern::of(machine, &pattern, flags)?;
+            (method.run)(machine, &pattern, given)
         });
-        (name, call)
+        (method.name, call)
     });
-    let compile = Value::function("compile", |_, arguments| {
+    let compile = Value::function("compile", |machine, arguments| {
         let [pattern, flags] = arguments.bind("compile", ["pattern", "flags"], 1)?;
-        let regex = Rc::new(compile(
-            &pattern.unwrap_or(Value::None),
-            &flags.unwrap_or(Value::Int(0)),
-        )?);
-        let methods = NAMES.map(|name| {
-            let regex = Rc::clone(&regex);
-            (
-                name,
-                Value::function(name, move |machine, arguments| {
-                    call(machine, &regex, name, arguments)
-                }),
-            )
-        });
-        Ok(Value::object("Pattern", methods.to_vec()))
-    });
-    let escape = Value::function("escape", |_, arguments| {
-        let text = arguments.one("escape")?.as_str("the pattern")?;
-        let is_special = |c: char| "()[]{}?*+-|^$\\.&~# \t\n\r\u{b}\u{c}".contains(c);
-        let escaped = text
-            .chars()
-            .flat_map(|c| is_special(c).then_some('\\').into_iter().chain([c]));
-        Ok(Value::text(escaped.collect::<String>()))
+        let pattern = pattern.unwrap_or(Value::None);
+        Ok(Pattern::of(machine, &pattern, flags)?.object())
     });
     let flags = FLAGS.map(|(name, flag)| (name, Value::Int(flag)));
-    let others = [("compile", compile), ("escape", escape)];
-    Value::object(
-        "module",
-        functions.into_iter().chain(others).chain(flags).collect(),
-    )
+    let others = [
+        ("compile", compile),
+        ("escape", Value::function("escape", escape)),
+    ];
+    Value::object("module", functions.chain(others).chain(flags).collect())
 }
 
-fn compile(pattern: &Value, flags: &Value) -> Outcome<Regex> {
-    let pattern = pattern.as_str("the pattern")?;
-    let flags = flags.as_int("flags")?;
-    let letters: String = [(2, 'i'), (8, 'm'), (16, 's'), (64, 'x')]
-        .into_iter()
-        .filter_map(|(flag, letter)| (flags & flag != 0).then_some(letter))
-        .collect();
-    let text = match letters.is_empty() {
-        true => pattern.to_string(),
-        false => format!("(?{letters}){pattern}"),
-    };
-    // Python writes the end of the text as \Z.
-    let text = text.replace("\\Z", "\\z");
-    let built = RegexBuilder::new(&text)
-        .backtrack_limit(limits::BACKTRACK_MAX)
-        .build();
-    built.map_err(|error| {
-        failure(
-            ErrorKind::Value,
-            format!("the pattern `{pattern}`: {error}"),
-        )
-    })
+fn escape(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
+    let text = arguments.one("escape")?.as_str("the pattern")?;
+    machine.make(text.len().saturating_mul(2))?;
+    let is_special = |c: char| "()[]{}?*+-|^$\\.&~# \t\n\r\u{b}\u{c}".contains(c);
+    let escaped = text
+        .chars()
+        .flat_map(|c| is_special(c).then_some('\\').into_iter().chain([c]));
+    Ok(Value::text(escaped.collect::<String>()))
 }
 
-fn call(machine: &Machine<'_>, regex: &Regex, name: &str, arguments: Arguments) -> Outcome<Value> {
-    match name {
-        "sub" => {
-            let [by, text, count] = arguments.bind(name, ["repl", "string", "count"], 2)?;
-            let text = text.unwrap_or(Value::None).as_str("the string")?;
-            let count = count.map_or(Ok(0), |n| n.as_int("count"))?;
-            substitute(machine, regex, &by.unwrap_or(Value::None), &text, count)
+impl Pattern {
+    /// Compiles a text, or finds what was compiled.
+    fn of(machine: &Machine<'_>, value: &Value, flags: Option<Value>) -> Outcome<Rc<Pattern>> {
+        let flags = flags.map_or(Ok(0), |flags| flags.as_int("flags"))?;
+        if let Value::Object(object) = value
+            && object.kind == "Pattern"
+        {
+            if flags != 0 {
+                return type_error("cannot process flags argument with a compiled pattern");
+            }
+            let known = object.attributes.borrow().get("flags").cloned();
+            let text = object.attributes.borrow().get("pattern").cloned();
+            return Pattern::of(machine, &text.unwrap_or(Value::None), known);
         }
-        "split" => {
-            let [text, most] = arguments.bind(name, ["string", "maxsplit"], 1)?;
-            let text = text.unwrap_or(Value::None).as_str("the string")?;
-            let most = most.map_or(Ok(0), |n| n.as_int("maxsplit"))?;
-            split(machine, regex, &text, most)
+        let text = value.as_str("the pattern")?;
+        // Compiling takes far longer than reading.
+        machine.spend(100 + text.len() as u64)?;
+        machine.make(text.len().saturating_mul(100))?;
+        let inner = translated(&text, Flags::of(flags)?)?;
+        Ok(Rc::new(Pattern {
+            anywhere: built(&inner, &text)?,
+            here: OnceCell::new(),
+            whole: OnceCell::new(),
+            more: OnceCell::new(),
+            text,
+            flags,
+            inner,
+        }))
+    }
+
+    fn here(&self) -> Outcome<&Regex> {
+        self.once(&self.here, ("\\G(?:", ")"))
+    }
+
+    fn whole(&self) -> Outcome<&Regex> {
+        self.once(&self.whole, ("\\G(?:", ")\\z"))
+    }
+
+    fn more(&self) -> Outcome<&Regex> {
+        self.once(&self.more, ("\\G(?:", ")(?!\\G)"))
+    }
+
+    fn once<'p>(&self, slot: &'p OnceCell<Regex>, around: (&str, &str)) -> Outcome<&'p Regex> {
+        if let Some(regex) = slot.get() {
+            return Ok(regex);
         }
-        _ => {
-            let [text] = arguments.bind(name, ["string"], 1)?;
-            let text = text.unwrap_or(Value::None).as_str("the string")?;
-            find(machine, regex, name, &text)
-        }
+        let (before, after) = around;
+        let regex = built(&format!("{before}{}{after}", self.inner), &self.text)?;
+        Ok(slot.get_or_init(|| regex))
+    }
+
+    /// Numbers and names of the groups that have a name.
+    fn names(&self) -> impl Iterator<Item = (usize, &str)> {
+        let names = self.anywhere.capture_names().enumerate();
+        names.filter_map(|(at, name)| Some((at, name?)))
+    }
+
+    fn group_of(&self, name: &str) -> Option<usize> {
+        self.names()
+            .find(|(_, known)| *known == name)
+            .map(|(at, _)| at)
+    }
+
+    fn name_of(&self, group: usize) -> Option<&str> {
+        self.names()
+            .find(|(at, _)| *at == group)
+            .map(|(_, name)| name)
+    }
+
+    /// As the template gets it.
+    fn object(self: &Rc<Self>) -> Value {
+        let methods = METHODS.iter().map(|method| {
+            let pattern = Rc::clone(self);
+            let call = Value::function(method.name, move |machine, arguments| {
+                let (names, needed) = method.arguments;
+                let given = arguments.bind_all(method.name, names, needed)?;
+                (method.run)(machine, &pattern, given)
+            });
+            (method.name, call)
+        });
+        let index = self.names().map(|(at, name)| {
+            let pair = (Value::text(name), Value::size(at));
+            (Key::text(name), pair)
+        });
+        let others = [
+            ("pattern", Value::Str(Rc::clone(&self.text))),
+            ("flags", Value::Int(self.flags | 32)),
+            ("groups", Value::size(self.anywhere.captures_len() - 1)),
+            ("groupindex", Value::dict(index.collect::<Dict>())),
+        ];
+        Value::object("Pattern", methods.chain(others).collect())
     }
 }
 
-fn failed(error: &fancy_regex::Error) -> Box<crate::error::Failure> {
+fn built(pattern: &str, shown: &str) -> Outcome<Regex> {
+    RegexBuilder::new(pattern)
+        .backtrack_limit(limits::BACKTRACK_MAX)
+        .build()
+        .map_err(|error| failure(ErrorKind::Value, format!("the pattern `{shown}`: {error}")))
+}
+
+fn text(given: &Given, at: usize) -> Outcome<Rc<str>> {
+    let value = given.get(at).cloned().flatten().unwrap_or(Value::None);
+    value.as_str("the string")
+}
+
+fn number(given: &Given, at: usize) -> Outcome<i128> {
+    let value = given.get(at).cloned().flatten();
+    value.map_or(Ok(0), |n| n.as_int("the count"))
+}
+
+fn failed(error: &fancy_regex::Error) -> Box<Failure> {
     failure(ErrorKind::Limit, format!("matching a pattern: {error}"))
 }
 
-fn find(machine: &Machine<'_>, regex: &Regex, name: &str, text: &str) -> Outcome<Value> {
-    machine.spend(1 + text.len() as u64 / 16)?;
-    if matches!(name, "findall" | "finditer") {
-        let mut all = Vec::new();
-        for captures in regex.captures_iter(text) {
-            let captures = captures.map_err(|e| failed(&e))?;
-            machine.spend(1)?;
-            all.push(match (name, captures.len()) {
-                ("finditer", _) => match_object(regex, &captures),
-                (_, 1) => group(&captures, 0),
-                (_, 2) => group(&captures, 1),
-                (_, n) => Value::tuple((1..n).map(|at| group(&captures, at)).collect()),
-            });
-        }
-        // A group that took no part is an empty text in findall.
-        let emptied = all.into_iter().map(|found| match found {
-            Value::None => Value::text(""),
-            other => other,
-        });
-        return Ok(Value::list(emptied.collect()));
+fn found(pattern: &Rc<Pattern>, text: &Rc<str>, captures: &Captures<'_, str>) -> Found {
+    let places = (0..captures.len()).map(|at| {
+        let group = captures.get(at)?;
+        Some((group.start(), group.end()))
+    });
+    Found {
+        text: Rc::clone(text),
+        places: places.collect(),
+        pattern: Rc::clone(pattern),
     }
-    let found = regex.captures(text).map_err(|e| failed(&e))?;
-    let fits = |captures: &Captures<'_, str>| {
-        captures.get(0).is_some_and(|whole| match name {
-            "match" => whole.start() == 0,
-            "fullmatch" => whole.start() == 0 && whole.end() == text.len(),
-            _ => true,
-        })
-    };
-    Ok(found
-        .filter(fits)
-        .map_or(Value::None, |captures| match_object(regex, &captures)))
 }
 
-fn group(captures: &Captures<'_, str>, at: usize) -> Value {
-    captures
-        .get(at)
-        .map_or(Value::None, |found| Value::text(found.as_str()))
-}
-
-fn match_object(regex: &Regex, captures: &Captures<'_, str>) -> Value {
-    let groups: Rc<[Value]> = (0..captures.len()).map(|at| group(captures, at)).collect();
-    let names: Vec<(String, Value)> = regex
-        .capture_names()
-        .enumerate()
-        .filter_map(|(at, name)| Some((name?.to_owned(), groups.get(at)?.clone())))
-        .collect();
-    let (all, named) = (Rc::clone(&groups), names.clone());
-    let group = Value::function("group", move |_, arguments| {
-        let wanted = match arguments.plain.is_empty() {
-            true => vec![Value::Int(0)],
-            false => arguments.plain,
-        };
-        let found = wanted.iter().map(|at| match at {
-            Value::Str(name) => named
-                .iter()
-                .find(|(known, _)| **known == **name)
-                .map(|(_, value)| value.clone()),
-            at => usize::try_from(at.as_int("").ok()?)
-                .ok()
-                .and_then(|at| all.get(at).cloned()),
-        });
-        match found.collect::<Option<Vec<_>>>() {
-            Some(mut found) if found.len() == 1 => Ok(found.remove(0)),
-            Some(found) => Ok(Value::tuple(found)),
-            None => value_error("no such group"),
-        }
-    });
-    let groups = Value::function("groups", move |_, _| {
-        Ok(Value::tuple(groups.iter().skip(1).cloned().collect()))
-    });
-    let groupdict = Value::function("groupdict", move |_, _| {
-        let pairs = names.iter().map(|(name, value)| {
-            (
-                crate::value::Key::text(name),
-                (Value::text(name), value.clone()),
-            )
-        });
-        Ok(Value::dict(pairs.collect()))
-    });
-    let ends = captures
-        .get(0)
-        .map_or((0, 0), |whole| (whole.start(), whole.end()));
-    let number = |name: &'static str, n: usize| {
-        (name, Value::function(name, move |_, _| Ok(Value::size(n))))
-    };
-    Value::object(
-        "Match",
-        vec![
-            ("group", group),
-            ("groups", groups),
-            ("groupdict", groupdict),
-            number("start", ends.0),
-            number("end", ends.1),
-        ],
-    )
-}
-
-fn substitute(
+fn find(
     machine: &Machine<'_>,
+    pattern: &Rc<Pattern>,
     regex: &Regex,
-    by: &Value,
-    text: &str,
-    count: i128,
+    given: Given,
 ) -> Outcome<Value> {
-    let (mut out, mut last, mut done) = (String::new(), 0, 0);
-    for captures in regex.captures_iter(text) {
-        let captures = captures.map_err(|e| failed(&e))?;
-        let Some(whole) = captures.get(0).filter(|_| count <= 0 || done < count) else {
-            break;
-        };
-        done += 1;
-        machine.spend(1)?;
-        out.push_str(&text[last..whole.start()]);
-        last = whole.end();
-        let new = match by {
-            Value::Str(template) => expanded(template, &captures)?,
-            function => {
-                let found = match_object(regex, &captures);
-                machine
-                    .call(function, Arguments::of([found]))?
-                    .as_str("the replacement")?
-                    .to_string()
-            }
-        };
-        machine.make(new.len())?;
-        out.push_str(&new);
-    }
-    out.push_str(&text[last..]);
-    machine.make(out.len())?;
-    Ok(Value::text(out))
+    let text = text(&given, 0)?;
+    machine.spend(1 + text.len() as u64 / 16)?;
+    let captures = regex.captures(&*text).map_err(|error| failed(&error))?;
+    Ok(captures.map_or(Value::None, |captures| {
+        found(pattern, &text, &captures).object(pattern.object())
+    }))
 }
 
-/// `\1`, `\g<1>`, `\g<name>`, `\n`.
-fn expanded(template: &str, captures: &Captures<'_, str>) -> Outcome<String> {
-    let mut out = String::new();
-    let mut rest = template;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let Some(c) = rest.chars().next() else {
-            return value_error("bad escape (end of pattern)");
-        };
-        if let Some((name, after)) = rest
-            .strip_prefix("g<")
-            .and_then(|rest| rest.split_once('>'))
-        {
-            let found = match name.parse::<usize>() {
-                Ok(at) => captures.get(at),
-                Err(_) => captures.name(name),
-            };
-            out.push_str(found.map_or("", |found| found.as_str()));
-            rest = after;
-        } else if c.is_ascii_digit() {
-            let end = rest
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(rest.len())
-                .min(2);
-            let at: usize = rest[..end].parse().unwrap_or(usize::MAX);
-            if at >= captures.len() {
-                return value_error(format!("invalid group reference {at}"));
+fn find_all(machine: &Machine<'_>, pattern: &Rc<Pattern>, given: Given) -> Outcome<Value> {
+    let all = findings(machine, pattern, &text(&given, 0)?, 0)?;
+    // A group that took no part is an empty text here.
+    let group = |one: &Found, at: usize| Value::text(one.group(at).unwrap_or_default());
+    let values = all.iter().map(|one| match one.places.len() {
+        1 => group(one, 0),
+        2 => group(one, 1),
+        count => Value::tuple((1..count).map(|at| group(one, at)).collect()),
+    });
+    Ok(Value::list(values.collect()))
+}
+
+/// All findings from left to right, as Python goes: behind an empty one it looks at the same place for one that is not
+/// empty, and an empty one may follow another finding at once. `most` of zero is no limit.
+fn findings(
+    machine: &Machine<'_>,
+    pattern: &Rc<Pattern>,
+    text: &Rc<str>,
+    most: i128,
+) -> Outcome<Vec<Found>> {
+    machine.spend(1 + text.len() as u64 / 16)?;
+    let most = usize::try_from(most).ok().filter(|most| *most > 0);
+    let (mut all, mut at, mut was_empty) = (Vec::new(), 0, false);
+    while at <= text.len() && most.is_none_or(|most| all.len() < most) {
+        let mut captures = None;
+        if was_empty {
+            captures = search(pattern.more()?, text, at)?;
+            if captures.is_none() {
+                let Some(next) = text.get(at..).and_then(|rest| rest.chars().next()) else {
+                    break;
+                };
+                at += next.len_utf8();
             }
-            out.push_str(captures.get(at).map_or("", |found| found.as_str()));
-            rest = &rest[end..];
-        } else {
-            match c {
-                'n' => out.push('\n'),
-                't' => out.push('\t'),
-                'r' => out.push('\r'),
-                '\\' => out.push('\\'),
-                c if c.is_ascii_alphabetic() => return value_error(format!("bad escape \\{c}")),
-                c => out.extend(['\\', c]),
-            }
-            rest = &rest[c.len_utf8()..];
         }
+        if captures.is_none() {
+            captures = search(&pattern.anywhere, text, at)?;
+        }
+        let Some(captures) = captures else { break };
+        let one = found(pattern, text, &captures);
+        let (from, to) = one.whole();
+        machine.make_values(2 + one.places.len())?;
+        (at, was_empty) = (to, from == to);
+        all.push(one);
     }
-    out.push_str(rest);
-    Ok(out)
+    Ok(all)
 }
 
-fn split(machine: &Machine<'_>, regex: &Regex, text: &str, most: i128) -> Outcome<Value> {
-    let (mut parts, mut last, mut done) = (Vec::new(), 0, 0);
-    for captures in regex.captures_iter(text) {
-        let captures = captures.map_err(|e| failed(&e))?;
-        let Some(whole) = captures.get(0).filter(|_| most <= 0 || done < most) else {
-            break;
-        };
-        done += 1;
-        machine.spend(1)?;
-        parts.push(Value::text(&text[last..whole.start()]));
-        parts.extend((1..captures.len()).map(|at| group(&captures, at)));
-        last = whole.end();
-    }
-    parts.push(Value::text(&text[last..]));
-    Ok(Value::list(parts))
+fn search<'t>(regex: &Regex, text: &'t str, at: usize) -> Outcome<Option<Captures<'t, str>>> {
+    let found = regex.captures_from_pos(text, at);
+    found.map_err(|error| failed(&error))
 }

@@ -86,7 +86,7 @@ fn unquoted(text: &str) -> String {
 }
 
 fn pairs_of(machine: &Machine<'_>, value: &Value) -> Outcome<Vec<(Value, Value)>> {
-    if let Some(pairs) = value.pairs() {
+    if let Some(pairs) = value.pairs(machine)? {
         return Ok(pairs);
     }
     let pairs = value.items(machine)?.into_iter().map(|pair| {
@@ -102,11 +102,13 @@ fn urlencode(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [query, doseq] = arguments.bind("urlencode", ["query", "doseq"], 1)?;
     let doseq = doseq.map_or(Ok(false), |flag| flag.is_true())?;
     let part = |value: &Value| {
-        Ok::<_, Box<crate::error::Failure>>(quote(value.to_text()?.as_bytes(), "", true))
+        let text = value.to_text(machine)?;
+        machine.make(text.len().saturating_mul(3))?;
+        Ok::<_, Box<crate::error::Failure>>(quote(text.as_bytes(), "", true))
     };
     let mut all = Vec::new();
     for (key, value) in pairs_of(machine, &query.unwrap_or(Value::None))? {
-        let values = match value.sequence() {
+        let values = match value.sequence(machine)? {
             Some(values) if doseq => values,
             _ => vec![value],
         };
@@ -120,11 +122,16 @@ fn urlencode(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
 /// The filter `urlencode`.
 pub(crate) fn url_encode(machine: &Machine<'_>, value: &Value) -> Outcome<Value> {
     if matches!(value, Value::Str(_)) || !value.is_iterable() {
-        return Ok(Value::text(quote(value.to_text()?.as_bytes(), "/", false)));
+        return Ok(Value::text(quote(
+            value.to_text(machine)?.as_bytes(),
+            "/",
+            false,
+        )));
     }
     let mut all = Vec::new();
     for (key, value) in pairs_of(machine, value)? {
-        let (key, value) = (key.to_text()?, value.to_text()?);
+        let (key, value) = (key.to_text(machine)?, value.to_text(machine)?);
+        machine.make((key.len() + value.len()).saturating_mul(3))?;
         all.push(format!(
             "{}={}",
             quote(key.as_bytes(), "", true),
@@ -254,7 +261,7 @@ fn put_together(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let parts = arguments.one("urlunparse")?.items(machine)?;
     let parts: Vec<Rc<str>> = parts
         .iter()
-        .map(|part| part.to_text())
+        .map(|part| part.to_text(machine))
         .collect::<Outcome<_>>()?;
     let (scheme, netloc, path, parameters, query, fragment) = match parts.as_slice() {
         [scheme, netloc, path, query, fragment] => (scheme, netloc, path, "", query, fragment),

@@ -211,7 +211,15 @@ impl Parser<'_> {
                     "true" | "True" => Expr::Bool(true),
                     "false" | "False" => Expr::Bool(false),
                     "none" | "None" => Expr::None,
-                    _ => Expr::Name(name),
+                    _ => {
+                        match &*name {
+                            "caller" => self.mentions.caller = true,
+                            "kwargs" => self.mentions.kwargs = true,
+                            "varargs" => self.mentions.varargs = true,
+                            _ => {}
+                        }
+                        Expr::Name(name)
+                    }
                 })
             }
             Token::Str(text) => {

@@ -5,47 +5,33 @@ use std::rc::Rc;
 use super::{Frame, Machine, Scope};
 use crate::arguments::Arguments;
 use crate::ast::{Argument, Expr, MacroDefinition};
-use crate::error::{ErrorKind, Outcome, fail, type_error};
+use crate::error::{Outcome, type_error};
+use crate::global;
 use crate::value::{Dict, Key, Macro, Value};
-use crate::{global, limits};
 
 pub(super) fn call(machine: &Machine<'_>, callee: &Value, arguments: Arguments) -> Outcome<Value> {
     machine.spend(1)?;
-    let depth = machine.calls.get() + 1;
-    if depth > limits::CALLS_MAX {
-        return fail(
-            ErrorKind::Limit,
-            format!("more than {} calls within each other", limits::CALLS_MAX),
-        );
-    }
-    machine.calls.set(depth);
-    let result = stacker::maybe_grow(
-        limits::STACK_RED_ZONE,
-        limits::STACK_GROWTH,
-        || match callee {
-            Value::Function(function) => (function.call)(machine, arguments),
-            Value::Type(name) => global::construct(machine, name, arguments),
-            Value::Macro(it) => machine.call_macro(it, arguments),
-            Value::Loop(state) => machine.call_loop(state, arguments),
-            Value::Object(object) => match &object.call {
-                Some(function) => (function.call)(machine, arguments),
-                None => type_error(format!("'{}' object is not callable", object.kind)),
-            },
-            other => {
-                let kind = other.clone().defined()?.type_name();
-                type_error(format!("'{kind}' object is not callable"))
-            }
+    machine.deeper(|| match callee {
+        Value::Function(function) => (function.call)(machine, arguments),
+        Value::Type(name) => global::construct(machine, name, arguments),
+        Value::Macro(it) => machine.call_macro(it, arguments),
+        Value::Loop(state) => machine.call_loop(state, arguments),
+        Value::Object(object) => match &object.call {
+            Some(function) => (function.call)(machine, arguments),
+            None => type_error(format!("'{}' object is not callable", object.kind)),
         },
-    );
-    machine.calls.set(depth - 1);
-    result
+        other => {
+            let kind = other.clone().defined()?.type_name();
+            type_error(format!("'{kind}' object is not callable"))
+        }
+    })
 }
 
 impl Machine<'_> {
     pub(super) fn macro_value(&self, frame: &Frame, definition: &Rc<MacroDefinition>) -> Value {
         Value::Macro(Rc::new(Macro {
             definition: Rc::clone(definition),
-            scope: Rc::clone(&frame.scope),
+            scope: self.hold(&frame.scope),
             template: Rc::clone(&frame.template),
         }))
     }
@@ -65,7 +51,7 @@ impl Machine<'_> {
                 }
                 Argument::SpreadNamed(values) => {
                     let values = self.evaluate(frame, values)?;
-                    let Some(pairs) = values.pairs() else {
+                    let Some(pairs) = values.pairs(self)? else {
                         return type_error("the argument after ** must be a mapping");
                     };
                     for (name, value) in pairs {
@@ -92,15 +78,24 @@ impl Machine<'_> {
         self.call(&callee, arguments)
     }
 
-    /// Binds parameters; what is left over is in `varargs` and `kwargs`.
+    /// Binds parameters. What is left over is in `varargs` and `kwargs`, if the macro mentions them.
     fn call_macro(&self, it: &Macro, arguments: Arguments) -> Outcome<Value> {
-        let definition = &it.definition;
-        let frame = Frame {
-            scope: Scope::new(Some(Rc::clone(&it.scope))),
-            template: Rc::clone(&it.template),
-        };
+        let frame = Frame::top(Scope::new(Some(Rc::clone(&it.scope))), &it.template);
+        let rest = self.bind_parameters(&frame, &it.definition, arguments)?;
+        bind_rest(&frame, &it.definition, rest)?;
+        let mut text = String::new();
+        self.block(&frame, &it.definition.body, &mut text)?;
+        Ok(Value::text(text))
+    }
+
+    fn bind_parameters(
+        &self,
+        frame: &Frame,
+        definition: &MacroDefinition,
+        arguments: Arguments,
+    ) -> Outcome<Arguments> {
         let mut plain = arguments.plain.into_iter();
-        let mut named: Vec<(Rc<str>, Value)> = arguments.named;
+        let mut named = arguments.named;
         let first_default = definition.parameters.len() - definition.defaults.len();
         for (at, parameter) in definition.parameters.iter().enumerate() {
             let by_name = named.iter().position(|(name, _)| name == parameter);
@@ -115,32 +110,56 @@ impl Machine<'_> {
                     .checked_sub(first_default)
                     .and_then(|at| definition.defaults.get(at))
                 {
-                    Some(default) => self.evaluate(&frame, default)?,
+                    Some(default) => self.evaluate(frame, default)?,
                     None => Value::missing(format!("parameter '{parameter}' was not provided")),
                 },
             };
             frame.scope.set(parameter, value);
         }
-        if !definition.parameters.iter().any(|name| &**name == "caller") {
-            let caller = named.iter().position(|(name, _)| &**name == "caller");
-            let caller = match caller {
-                Some(at) => named.remove(at).1,
-                None => Value::missing("No caller defined"),
-            };
-            frame.scope.set(&Rc::from("caller"), caller);
-        }
-        let kwargs = named.into_iter().map(|(name, value)| {
-            let key = Value::Str(Rc::clone(&name));
-            (Key::Str(name), (key, value))
-        });
-        frame
-            .scope
-            .set(&Rc::from("kwargs"), Value::dict(kwargs.collect::<Dict>()));
-        frame
-            .scope
-            .set(&Rc::from("varargs"), Value::tuple(plain.collect()));
-        let mut text = String::new();
-        self.block(&frame, &definition.body, &mut text)?;
-        Ok(Value::text(text))
+        Ok(Arguments {
+            plain: plain.collect(),
+            named,
+        })
     }
+}
+
+/// Sets `caller`, `kwargs` and `varargs` where the macro mentions them; else nothing may be left for them.
+fn bind_rest(frame: &Frame, definition: &MacroDefinition, rest: Arguments) -> Outcome<()> {
+    let (name, mentions) = (&definition.name, definition.mentions);
+    let mut named = rest.named;
+    if mentions.caller && !definition.parameters.iter().any(|name| &**name == "caller") {
+        let caller = named.iter().position(|(name, _)| &**name == "caller");
+        let caller = match caller {
+            Some(at) => named.remove(at).1,
+            None => Value::missing("No caller defined"),
+        };
+        frame.scope.set(&Rc::from("caller"), caller);
+    }
+    match (mentions.kwargs, named.first()) {
+        (true, _) => {
+            let kwargs = named.into_iter().map(|(name, value)| {
+                let key = Value::Str(Rc::clone(&name));
+                (Key::Str(name), (key, value))
+            });
+            let kwargs = Value::dict(kwargs.collect::<Dict>());
+            frame.scope.set(&Rc::from("kwargs"), kwargs);
+        }
+        (false, Some((given, _))) => {
+            return type_error(format!(
+                "macro '{name}' takes no keyword argument '{given}'"
+            ));
+        }
+        (false, None) => {}
+    }
+    if mentions.varargs {
+        frame
+            .scope
+            .set(&Rc::from("varargs"), Value::tuple(rest.plain));
+    } else if !rest.plain.is_empty() {
+        let count = definition.parameters.len();
+        return type_error(format!(
+            "macro '{name}' takes not more than {count} argument(s)"
+        ));
+    }
+    Ok(())
 }

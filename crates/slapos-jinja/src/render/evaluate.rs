@@ -3,9 +3,12 @@
 use std::rc::Rc;
 
 use super::{Frame, Machine};
-use crate::ast::{Expr, FilterCall};
+use crate::ast::{Comparison, Expr, FilterCall};
 use crate::error::{ErrorKind, Outcome, fail, type_error};
-use crate::value::{Dict, Key, Missing, Value, binary, compare_by, item, negative, slice};
+use crate::method::dict::insert_all;
+use crate::value::{
+    Dict, Key, Missing, PER_PAIR, Value, binary, compare_by, item, negative, slice,
+};
 use crate::{filter, limits, method, test};
 
 impl Machine<'_> {
@@ -74,25 +77,8 @@ impl Machine<'_> {
                 let left = self.evaluate(frame, left)?;
                 binary(self, *operator, left, self.evaluate(frame, right)?)?
             }
-            Expr::Compare(first, chain) => {
-                let mut left = self.evaluate(frame, first)?;
-                for (sign, right) in chain {
-                    let right = self.evaluate(frame, right)?;
-                    if !compare_by(self, *sign, &left, &right)? {
-                        return Ok(Value::Bool(false));
-                    }
-                    left = right;
-                }
-                Value::Bool(true)
-            }
-            Expr::Concat(items) => {
-                let mut text = String::new();
-                for item in items {
-                    text.push_str(&self.evaluate(frame, item)?.to_text()?);
-                }
-                self.make(text.len())?;
-                Value::text(text)
-            }
+            Expr::Compare(first, chain) => Value::Bool(self.compared(frame, first, chain)?),
+            Expr::Concat(items) => self.concatenated(frame, items)?,
             Expr::Choice(condition, value, otherwise) => {
                 match (self.evaluate(frame, condition)?.is_true()?, otherwise) {
                     (true, _) => self.evaluate(frame, value)?,
@@ -106,6 +92,28 @@ impl Machine<'_> {
         })
     }
 
+    fn compared(&self, frame: &Frame, first: &Expr, chain: &[(Comparison, Expr)]) -> Outcome<bool> {
+        let mut left = self.evaluate(frame, first)?;
+        for (sign, right) in chain {
+            let right = self.evaluate(frame, right)?;
+            if !compare_by(self, *sign, &left, &right)? {
+                return Ok(false);
+            }
+            left = right;
+        }
+        Ok(true)
+    }
+
+    fn concatenated(&self, frame: &Frame, items: &[Expr]) -> Outcome<Value> {
+        let mut text = String::new();
+        for item in items {
+            let more = self.evaluate(frame, item)?.to_text(self)?;
+            self.make(more.len())?;
+            text.push_str(&more);
+        }
+        Ok(Value::text(text))
+    }
+
     fn name(&self, frame: &Frame, name: &Rc<str>) -> Value {
         if let Some(value) = frame.scope.find(name) {
             return value;
@@ -117,6 +125,7 @@ impl Machine<'_> {
     }
 
     fn all(&self, frame: &Frame, items: &[Expr]) -> Outcome<Vec<Value>> {
+        self.make_values(items.len() + 1)?;
         items
             .iter()
             .map(|item| self.evaluate(frame, item))
@@ -124,11 +133,12 @@ impl Machine<'_> {
     }
 
     fn dict(&self, frame: &Frame, pairs: &[(Expr, Expr)]) -> Outcome<Value> {
+        self.make_values(1 + pairs.len() * PER_PAIR)?;
         let mut dict = Dict::with_capacity(pairs.len());
         for (key, value) in pairs {
             let key = self.evaluate(frame, key)?;
             let value = self.evaluate(frame, value)?;
-            dict.insert(Key::of(&key)?, (key, value));
+            insert_all(&mut dict, [(Key::of(self, &key)?, (key, value))]);
         }
         Ok(Value::dict(dict))
     }
@@ -150,7 +160,7 @@ impl Machine<'_> {
     /// `value[index]`: the item, else the attribute of that name.
     pub(crate) fn item(&self, value: &Value, index: &Value) -> Outcome<Value> {
         index.clone().defined()?;
-        if let Some(found) = item(value, index)? {
+        if let Some(found) = item(self, value, index)? {
             return Ok(found);
         }
         if let Value::Str(name) = index
@@ -158,7 +168,7 @@ impl Machine<'_> {
         {
             return Ok(found);
         }
-        let (kind, index) = (value.type_name(), index.repr());
+        let (kind, index) = (value.type_name(), index.repr(self)?);
         Ok(Value::missing(format!(
             "'{kind} object' has no element {index}"
         )))
@@ -172,7 +182,7 @@ impl Machine<'_> {
 }
 
 /// `value.name`: the attribute, else the item of that name.
-pub(crate) fn attribute(_: &Machine<'_>, value: &Value, name: &str) -> Outcome<Value> {
+pub(crate) fn attribute(machine: &Machine<'_>, value: &Value, name: &str) -> Outcome<Value> {
     if let Value::Undefined(missing) = value {
         return fail(ErrorKind::Undefined, missing.message.to_string());
     }
@@ -182,7 +192,7 @@ pub(crate) fn attribute(_: &Machine<'_>, value: &Value, name: &str) -> Outcome<V
     if let Some(found) = method::attribute(value, name) {
         return Ok(found);
     }
-    if let Some(found) = item(value, &Value::text(name))? {
+    if let Some(found) = item(machine, value, &Value::text(name))? {
         return Ok(found);
     }
     let kind = value.type_name();

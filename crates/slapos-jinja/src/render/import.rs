@@ -6,9 +6,8 @@ use std::rc::Rc;
 use super::{Frame, Machine, Scope};
 use crate::ast::{Block, Expr, Statement};
 use crate::error::{ErrorKind, Outcome, fail, type_error};
-use crate::limits;
 use crate::parse::parse;
-use crate::value::{Object, Value};
+use crate::value::{Nest, Object, Value};
 
 impl Machine<'_> {
     pub(super) fn other_template(
@@ -17,14 +16,7 @@ impl Machine<'_> {
         statement: &Statement,
         out: &mut String,
     ) -> Outcome<()> {
-        let depth = self.calls.get() + 1;
-        if depth > limits::CALLS_MAX {
-            return fail(ErrorKind::Limit, "templates include each other too deeply");
-        }
-        self.calls.set(depth);
-        let result = self.include_or_import(frame, statement, out);
-        self.calls.set(depth - 1);
-        result
+        self.deeper(|| self.include_or_import(frame, statement, out))
     }
 
     fn include_or_import(
@@ -41,8 +33,7 @@ impl Machine<'_> {
             } => match self.first_template(frame, name)? {
                 Some((name, block)) => {
                     let inner = self.frame_of(frame, &name, *with_context);
-                    self.block(&inner, &block, out)?;
-                    Ok(())
+                    self.block(&inner, &block, out).map(drop)
                 }
                 None if *ignores_missing => Ok(()),
                 None => self.not_found(frame, name),
@@ -53,7 +44,7 @@ impl Machine<'_> {
                 with_context,
             } => {
                 let module = self.import(frame, name, *with_context)?;
-                frame.scope.set(target, module);
+                frame.scope.set_imported(target, module);
                 Ok(())
             }
             Statement::FromImport {
@@ -66,12 +57,16 @@ impl Machine<'_> {
                     return type_error("no module");
                 };
                 for (name, alias) in names {
+                    if name.starts_with('_') {
+                        let message = format!("the name `{name}` is private to its template");
+                        return fail(ErrorKind::Syntax, message);
+                    }
                     let found = module.attributes.borrow().get(name).cloned();
                     let value = found.unwrap_or_else(|| {
                         let template = &module.printed;
                         Value::missing(format!("the template {template} does not export `{name}`"))
                     });
-                    frame.scope.set(alias, value);
+                    frame.scope.set_imported(alias, value);
                 }
                 Ok(())
             }
@@ -90,14 +85,19 @@ impl Machine<'_> {
         let mut text = String::new();
         self.block(&inner, &block, &mut text)?;
         let names = inner.scope.names.borrow();
-        let exported = names.iter().filter(|(name, _)| !name.starts_with('_'));
+        let imported = inner.scope.imported.borrow();
+        let exported = names
+            .iter()
+            .filter(|(name, _)| !name.starts_with('_') && !imported.contains(name));
         let module = Value::Object(Rc::new(Object {
             kind: "TemplateModule",
             printed: Rc::from(text),
-            attributes: RefCell::new(exported.map(|(n, v)| (Rc::clone(n), v.clone())).collect()),
+            attributes: RefCell::new(Nest::new(
+                exported.map(|(n, v)| (Rc::clone(n), v.clone())).collect(),
+            )),
             ..Object::default()
         }));
-        drop(names);
+        drop((names, imported));
         if !with_context {
             self.modules.borrow_mut().insert(name, module.clone());
         }
@@ -105,16 +105,17 @@ impl Machine<'_> {
     }
 
     fn frame_of(&self, frame: &Frame, name: &str, with_context: bool) -> Frame {
-        Frame {
-            scope: Scope::new(with_context.then(|| Rc::clone(&frame.scope))),
-            template: Rc::from(name),
-        }
+        let scope = match with_context {
+            true => Scope::included(Rc::clone(&frame.scope)),
+            false => Scope::new(None),
+        };
+        Frame::top(scope, &Rc::from(name))
     }
 
     /// The first of the named templates that is there.
     fn first_template(&self, frame: &Frame, name: &Expr) -> Outcome<Option<(String, Rc<Block>)>> {
         let named = self.evaluate(frame, name)?;
-        let names = named.sequence().unwrap_or_else(|| vec![named.clone()]);
+        let names = named.sequence(self)?.unwrap_or_else(|| vec![named.clone()]);
         for name in names {
             let name = name.as_str("the name of a template")?.to_string();
             if let Some(block) = self.templates.borrow().get(&name) {
@@ -135,7 +136,7 @@ impl Machine<'_> {
     }
 
     fn not_found<T>(&self, frame: &Frame, name: &Expr) -> Outcome<T> {
-        let name = self.evaluate(frame, name)?.repr();
+        let name = self.evaluate(frame, name)?.repr(self)?;
         fail(
             ErrorKind::NotFound,
             format!(

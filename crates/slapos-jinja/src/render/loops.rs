@@ -7,17 +7,17 @@ use super::{Flow, Frame, Machine, Scope};
 use crate::arguments::Arguments;
 use crate::ast::ForLoop;
 use crate::error::{Outcome, type_error};
-use crate::value::{Value, are_equal};
+use crate::value::{Nest, Value, are_equal};
 
 /// The variable `loop`.
 pub(crate) struct LoopState {
-    items: Vec<Value>,
+    items: Nest<Vec<Value>>,
     index: Cell<usize>,
     depth: usize,
     /// Of a recursive loop: itself, with the names around it.
     recursion: Option<(Rc<ForLoop>, Rc<Scope>, Rc<str>)>,
     /// What `loop.changed` was last asked with.
-    last: RefCell<Option<Vec<Value>>>,
+    last: RefCell<Option<Value>>,
 }
 
 impl LoopState {
@@ -68,18 +68,19 @@ impl LoopState {
             }
             "changed" => {
                 let state = Rc::clone(self);
-                Value::function("changed", move |_, arguments| {
-                    state.changed(arguments.plain)
+                Value::function("changed", move |machine, arguments| {
+                    state.changed(machine, arguments.plain)
                 })
             }
             _ => return None,
         })
     }
 
-    fn changed(&self, now: Vec<Value>) -> Outcome<Value> {
+    fn changed(&self, machine: &Machine<'_>, now: Vec<Value>) -> Outcome<Value> {
+        let now = Value::tuple(now);
         let mut last = self.last.borrow_mut();
         if let Some(before) = last.as_ref()
-            && are_equal(&Value::tuple(before.clone()), &Value::tuple(now.clone()))?
+            && are_equal(machine, before, &now)?
         {
             return Ok(Value::Bool(false));
         }
@@ -94,7 +95,7 @@ impl Machine<'_> {
         frame: &Frame,
         for_loop: &Rc<ForLoop>,
         out: &mut String,
-    ) -> Outcome<()> {
+    ) -> Outcome<Flow> {
         let items = self.evaluate(frame, &for_loop.items)?;
         self.go_through(frame, for_loop, &items, 0, out)
     }
@@ -106,7 +107,7 @@ impl Machine<'_> {
         items: &Value,
         depth: usize,
         out: &mut String,
-    ) -> Outcome<()> {
+    ) -> Outcome<Flow> {
         let mut items = items.items(self)?;
         if let Some(condition) = &for_loop.condition {
             let mut kept = Vec::new();
@@ -119,22 +120,19 @@ impl Machine<'_> {
             }
             items = kept;
         }
-        if items.is_empty() {
-            self.block(&frame.inner(), &for_loop.otherwise, out)?;
-            return Ok(());
-        }
         let here = (
             Rc::clone(for_loop),
-            Rc::clone(&frame.scope),
+            self.hold(&frame.scope),
             Rc::clone(&frame.template),
         );
         let state = Rc::new(LoopState {
-            items,
+            items: Nest::new(items),
             index: Cell::new(0),
             depth,
             recursion: for_loop.is_recursive.then_some(here),
             last: RefCell::default(),
         });
+        let mut has_ended_one = false;
         for (at, item) in state.items.iter().enumerate() {
             state.index.set(at);
             let inner = frame.inner();
@@ -142,11 +140,17 @@ impl Machine<'_> {
                 .scope
                 .set(&Rc::from("loop"), Value::Loop(Rc::clone(&state)));
             self.assign(&inner, &for_loop.target, item.clone())?;
-            if self.block(&inner, &for_loop.body, out)? == Flow::Break {
-                break;
+            match self.block(&inner, &for_loop.body, out)? {
+                Flow::Break => break,
+                Flow::Continue => {}
+                Flow::On => has_ended_one = true,
             }
         }
-        Ok(())
+        // The original looks for a turn that came to its end, not for an item.
+        match has_ended_one {
+            true => Ok(Flow::On),
+            false => self.block(&frame.inner(), &for_loop.otherwise, out),
+        }
     }
 
     /// `loop(items)` of a recursive loop.
@@ -155,10 +159,7 @@ impl Machine<'_> {
         let Some((for_loop, scope, template)) = &state.recursion else {
             return type_error("the loop must have the word `recursive` to be called");
         };
-        let frame = Frame {
-            scope: Rc::clone(scope),
-            template: Rc::clone(template),
-        };
+        let frame = Frame::top(Rc::clone(scope), template);
         let mut text = String::new();
         self.go_through(&frame, for_loop, &items, state.depth + 1, &mut text)?;
         Ok(Value::text(text))

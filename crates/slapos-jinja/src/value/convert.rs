@@ -7,13 +7,14 @@ use slapos_buildout::Typed;
 
 use super::{Dict, Key, Value, View};
 use crate::error::{ErrorKind, Outcome, fail, failure};
+use crate::render::Machine;
 
 impl From<&Typed> for Value {
     fn from(typed: &Typed) -> Value {
         let all = |items: &[Typed]| items.iter().map(Value::from).collect::<Vec<_>>();
         let members = |items: &[Typed]| {
             let pairs = items.iter().map(Value::from).filter_map(|value| {
-                let key = Key::of(&value).ok()?;
+                let key = Key::given(&value).ok()?;
                 Some((key, (value, Value::None)))
             });
             pairs.collect::<Dict>()
@@ -35,11 +36,11 @@ impl From<&Typed> for Value {
             Typed::List(items) => Value::list(all(items)),
             Typed::Tuple(items) => Value::tuple(all(items)),
             Typed::Set(items) => Value::set(members(items)),
-            Typed::FrozenSet(items) => Value::FrozenSet(Rc::new(members(items))),
+            Typed::FrozenSet(items) => Value::frozen_set(members(items)),
             Typed::Dict(pairs) => {
                 let pairs = pairs.iter().filter_map(|(key, value)| {
                     let key = Value::from(key);
-                    Some((Key::of(&key).ok()?, (key, Value::from(value))))
+                    Some((Key::given(&key).ok()?, (key, Value::from(value))))
                 });
                 Value::dict(pairs.collect())
             }
@@ -52,17 +53,19 @@ const DEPTH_MAX: u32 = 100;
 
 impl Value {
     /// As a typed value that a profile can hold.
-    pub(crate) fn to_typed(&self) -> Outcome<Typed> {
-        self.typed(0)
+    pub(crate) fn to_typed(&self, machine: &Machine<'_>) -> Outcome<Typed> {
+        self.typed(machine, 0)
     }
 
-    fn typed(&self, depth: u32) -> Outcome<Typed> {
+    fn typed(&self, machine: &Machine<'_>, depth: u32) -> Outcome<Typed> {
+        machine.spend(1)?;
+        machine.make(size_of::<Typed>())?;
         if depth > DEPTH_MAX {
             return fail(ErrorKind::Value, "the value is too deep, or holds itself");
         }
         let all = |items: &mut dyn Iterator<Item = Value>| {
             items
-                .map(|item| item.typed(depth + 1))
+                .map(|item| item.typed(machine, depth + 1))
                 .collect::<Outcome<Vec<_>>>()
         };
         let keys = |dict: &Dict| all(&mut dict.values().map(|(key, _)| key.clone()));
@@ -72,17 +75,26 @@ impl Value {
             Value::Int(n) => Typed::Int((*n).into()),
             Value::Float(n) => Typed::Float(*n),
             Value::Complex(re, im) => Typed::Complex(*re, *im),
-            Value::Str(text) => Typed::Str(text.to_string()),
-            Value::Bytes(bytes) => Typed::Bytes(bytes.to_vec()),
+            Value::Str(text) => {
+                machine.make(text.len())?;
+                Typed::Str(text.to_string())
+            }
+            Value::Bytes(bytes) => {
+                machine.make(bytes.len())?;
+                Typed::Bytes(bytes.to_vec())
+            }
             Value::List(items) => Typed::List(all(&mut items.borrow().iter().cloned())?),
             Value::Tuple(items) => Typed::Tuple(all(&mut items.iter().cloned())?),
             Value::Set(set) => Typed::Set(keys(&set.borrow())?),
             Value::FrozenSet(set) => Typed::FrozenSet(keys(set)?),
             Value::Dict(dict) => {
                 let dict = dict.borrow();
-                let pairs = dict
-                    .values()
-                    .map(|(key, value)| Ok((key.typed(depth + 1)?, value.typed(depth + 1)?)));
+                let pairs = dict.values().map(|(key, value)| {
+                    Ok((
+                        key.typed(machine, depth + 1)?,
+                        value.typed(machine, depth + 1)?,
+                    ))
+                });
                 Typed::Dict(pairs.collect::<Outcome<_>>()?)
             }
             Value::Undefined(missing) => {
@@ -131,22 +143,23 @@ fn from_json(json: &Json) -> Value {
 
 impl Value {
     /// All items in a list, for JSON: tuples and lists.
-    pub(crate) fn sequence(&self) -> Option<Vec<Value>> {
+    pub(crate) fn sequence(&self, machine: &Machine<'_>) -> Outcome<Option<Vec<Value>>> {
         match self {
-            Value::List(items) => Some(items.borrow().clone()),
-            Value::Tuple(items) => Some(items.to_vec()),
-            Value::Object(object) => Some(object.items.as_ref()?.to_vec()),
-            _ => None,
+            Value::List(_) | Value::Tuple(_) => self.items(machine).map(Some),
+            Value::Object(object) if object.items.is_some() => self.items(machine).map(Some),
+            _ => Ok(None),
         }
     }
 
     /// The pairs of a dictionary.
-    pub(crate) fn pairs(&self) -> Option<Vec<(Value, Value)>> {
-        match self {
+    pub(crate) fn pairs(&self, machine: &Machine<'_>) -> Outcome<Option<Vec<(Value, Value)>>> {
+        Ok(match self {
             Value::Dict(dict) | Value::View(View::Items, dict) => {
-                Some(dict.borrow().values().cloned().collect())
+                let dict = dict.borrow();
+                machine.make_values(dict.len().saturating_mul(2))?;
+                Some(dict.values().cloned().collect())
             }
             _ => None,
-        }
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Value, View};
+use super::{Nest, PER_PAIR, Value, View};
 use crate::error::{ErrorKind, Outcome, fail, type_error};
 use crate::render::Machine;
 
@@ -12,18 +12,23 @@ type Next = Box<dyn FnMut(&Machine<'_>) -> Outcome<Option<Value>>>;
 
 /// An iterator: shared, and used up by whoever goes through it.
 #[derive(Clone)]
-pub(crate) struct Iter(Rc<RefCell<Next>>);
+pub(crate) struct Iter(Rc<RefCell<Nest<Option<Next>>>>);
 
 /// An iterator from a function.
 pub(crate) fn lazy(next: impl FnMut(&Machine<'_>) -> Outcome<Option<Value>> + 'static) -> Value {
-    Value::Iter(Iter(Rc::new(RefCell::new(Box::new(next)))))
+    let next: Next = Box::new(next);
+    Value::Iter(Iter(Rc::new(RefCell::new(Nest::new(Some(next))))))
 }
 
 impl Iter {
     pub(crate) fn next(&self, machine: &Machine<'_>) -> Outcome<Option<Value>> {
         machine.spend(1)?;
         match self.0.try_borrow_mut() {
-            Ok(mut next) => next(machine),
+            Ok(mut next) => match &mut **next {
+                // Iterators over iterators, as `map` makes them, are calls within calls.
+                Some(next) => machine.deeper(|| next(machine)),
+                None => Ok(None),
+            },
             Err(_) => fail(ErrorKind::Value, "generator already executing"),
         }
     }
@@ -32,10 +37,18 @@ impl Iter {
 impl Value {
     /// All items.
     pub(crate) fn items(&self, machine: &Machine<'_>) -> Outcome<Vec<Value>> {
-        let all = match self {
+        if !matches!(self, Value::Iter(_) | Value::Undefined(_)) {
+            let each = match self {
+                Value::View(View::Items, _) => PER_PAIR,
+                _ => 1,
+            };
+            machine.make_values(self.length().unwrap_or(0).saturating_mul(each))?;
+        }
+        Ok(match self {
             Value::Iter(iter) => {
                 let mut all = Vec::new();
                 while let Some(item) = iter.next(machine)? {
+                    machine.make_values(1)?;
                     all.push(item);
                 }
                 return Ok(all);
@@ -68,7 +81,6 @@ impl Value {
             }
             Value::Range(start, stop, step) => {
                 let length = range_length(*start, *stop, *step);
-                machine.spend(length as u64)?;
                 (0..length)
                     .map(|at| range_item(*start, *step, at))
                     .collect()
@@ -83,9 +95,7 @@ impl Value {
                 .map(|items| items.to_vec())
                 .unwrap_or_default(),
             other => return type_error(format!("'{}' object is not iterable", other.type_name())),
-        };
-        machine.spend(all.len() as u64)?;
-        Ok(all)
+        })
     }
 
     /// An iterator over the value; of an iterator, itself.
@@ -99,6 +109,18 @@ impl Value {
                     let item = items.borrow().get(at).cloned();
                     at += 1;
                     Ok(item)
+                }) else {
+                    return type_error("no iterator");
+                };
+                Ok(iter)
+            }
+            // A range may be long, and few of it be wanted.
+            Value::Range(start, _, step) => {
+                let (start, step, length) = (*start, *step, self.length().unwrap_or(0));
+                let mut at = 0;
+                let Value::Iter(iter) = lazy(move |_| {
+                    at += 1;
+                    Ok((at <= length).then(|| range_item(start, step, at - 1)))
                 }) else {
                     return type_error("no iterator");
                 };

@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::compare::set_of;
-use super::iterate::range_item;
-use super::{Dict, Key, Value, View, are_equal, int_to_float, order};
+use super::compare::with_sets;
+use super::iterate::{range_item, range_length};
+use super::{Dict, Key, PER_PAIR, Value, View, are_equal, int_to_float, order};
+use crate::arguments::Arguments;
 use crate::ast::{Comparison, Operator};
 use crate::error::{ErrorKind, Outcome, fail, failure, type_error};
 use crate::format;
@@ -33,32 +34,38 @@ pub(crate) fn binary(
             Ok(Value::text(format!("{x}{y}")))
         }
         (Operator::Add, Value::Bytes(x), Value::Bytes(y)) => {
+            machine.make(x.len() + y.len())?;
             Ok(Value::Bytes(Rc::from([&**x, &**y].concat())))
         }
         (Operator::Add, Value::List(x), Value::List(y)) => {
-            machine.spend((x.borrow().len() + y.borrow().len()) as u64)?;
+            machine.make_values(x.borrow().len() + y.borrow().len())?;
             Ok(Value::list(
                 [x.borrow().as_slice(), y.borrow().as_slice()].concat(),
             ))
         }
         (Operator::Add, Value::Tuple(x), Value::Tuple(y)) => {
-            Ok(Value::tuple([&**x, &**y].concat()))
+            machine.make_values(x.len() + y.len())?;
+            Ok(Value::tuple([x.as_slice(), y.as_slice()].concat()))
         }
         (Operator::Multiply, sequence, times) | (Operator::Multiply, times, sequence)
             if times.as_int("").is_ok() && is_repeatable(sequence) =>
         {
             repeat(machine, sequence, times.as_int("the count")?)
         }
-        (Operator::Subtract, _, _) if set_of(&a).is_some() && set_of(&b).is_some() => {
-            let (x, y) = (
-                set_of(&a).unwrap_or_default(),
-                set_of(&b).unwrap_or_default(),
-            );
-            Ok(Value::set(
-                x.into_iter()
-                    .filter(|(key, _)| !y.contains_key(key))
-                    .collect(),
-            ))
+        (Operator::Subtract, _, _) => {
+            let rest = with_sets(machine, &a, &b, |x, y| -> Outcome<Dict> {
+                machine.make_values(x.len().saturating_mul(PER_PAIR))?;
+                let rest = x.iter().filter(|(key, _)| !y.contains_key(*key));
+                Ok(rest
+                    .map(|(key, pair)| (key.clone(), pair.clone()))
+                    .collect::<Dict>())
+            })?;
+            match rest {
+                // The difference of frozen sets is frozen.
+                Some(rest) if matches!(a, Value::FrozenSet(_)) => Ok(Value::frozen_set(rest?)),
+                Some(rest) => Ok(Value::set(rest?)),
+                None => unsupported(operator, &a, &b),
+            }
         }
         _ => unsupported(operator, &a, &b),
     }
@@ -80,16 +87,19 @@ fn is_repeatable(value: &Value) -> bool {
 
 fn repeat(machine: &Machine<'_>, sequence: &Value, times: i128) -> Outcome<Value> {
     let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
-    let size = match sequence {
-        Value::Str(text) => text.len(),
-        other => other.length().unwrap_or(0) * size_of::<Value>(),
-    };
-    machine.make(size.saturating_mul(times))?;
+    match sequence {
+        Value::Str(text) => machine.make(text.len().saturating_mul(times))?,
+        Value::Bytes(bytes) => machine.make(bytes.len().saturating_mul(times))?,
+        other => {
+            let length = other.length().unwrap_or(0);
+            machine.make_values(length.saturating_mul(times))?;
+        }
+    }
     Ok(match sequence {
         Value::Str(text) => Value::text(text.repeat(times)),
         Value::Bytes(bytes) => Value::Bytes(Rc::from(bytes.repeat(times))),
         Value::Tuple(items) => Value::tuple(cycle(items, times)),
-        other => Value::list(cycle(&other.sequence().unwrap_or_default(), times)),
+        other => Value::list(cycle(&other.sequence(machine)?.unwrap_or_default(), times)),
     })
 }
 
@@ -122,8 +132,7 @@ fn integers(operator: Operator, a: i128, b: i128) -> Outcome<Value> {
     match (checked, operator, a) {
         // The parity of a large exponent decides.
         (Some(_), Operator::Power, -1) => Ok(Value::Int(if b % 2 == 0 { 1 } else { -1 })),
-        (Some(n), _, _) => Ok(Value::Int(n)),
-        (None, _, _) => fail(ErrorKind::Limit, "an integer beyond 128 bits"),
+        (n, _, _) => fitting(n).map(Value::Int),
     }
 }
 
@@ -135,11 +144,7 @@ pub(crate) fn floor_divide(a: i128, b: i128) -> Outcome<(i128, i128)> {
             "integer division or modulo by zero",
         );
     }
-    let overflow = || failure(ErrorKind::Limit, "an integer beyond 128 bits");
-    let (quotient, rest) = (
-        a.checked_div(b).ok_or_else(overflow)?,
-        a.checked_rem(b).ok_or_else(overflow)?,
-    );
+    let (quotient, rest) = (fitting(a.checked_div(b))?, fitting(a.checked_rem(b))?);
     Ok(match rest != 0 && (rest < 0) != (b < 0) {
         true => (quotient - 1, rest + b),
         false => (quotient, rest),
@@ -159,10 +164,62 @@ fn floats(operator: Operator, a: f64, b: f64) -> Outcome<Value> {
         Operator::Subtract => a - b,
         Operator::Multiply => a * b,
         Operator::Divide => a / b,
-        Operator::FloorDivide => (a / b).floor(),
-        Operator::Modulo => a - b * (a / b).floor(),
-        Operator::Power => a.powf(b),
+        Operator::FloorDivide => divided(a, b).0,
+        Operator::Modulo => divided(a, b).1,
+        Operator::Power if a == 0.0 && b < 0.0 => {
+            return fail(
+                ErrorKind::ZeroDivision,
+                "0.0 cannot be raised to a negative power",
+            );
+        }
+        // Python's result is complex, which nothing here computes with.
+        Operator::Power if a < 0.0 && a.is_finite() && b.is_finite() && b.fract() != 0.0 => {
+            return fail(
+                ErrorKind::Unsupported,
+                "a fractional power of a negative number is complex",
+            );
+        }
+        Operator::Power => {
+            let power = a.powf(b);
+            if power.is_infinite() && a.is_finite() && b.is_finite() {
+                return fail(
+                    ErrorKind::Value,
+                    "the result of ** is too large (OverflowError)",
+                );
+            }
+            power
+        }
     }))
+}
+
+/// Python's `divmod` of floats: the rest is exact and has the sign of the divisor, the quotient is rounded down.
+pub(crate) fn divided(a: f64, b: f64) -> (f64, f64) {
+    let mut rest = a % b;
+    let mut quotient = (a - rest) / b;
+    if rest != 0.0 {
+        if (b < 0.0) != (rest < 0.0) {
+            rest += b;
+            quotient -= 1.0;
+        }
+    } else {
+        rest = 0.0_f64.copysign(b);
+    }
+    let floor = if quotient == 0.0 {
+        0.0_f64.copysign(a / b)
+    } else {
+        let floor = quotient.floor();
+        if quotient - floor > 0.5 {
+            floor + 1.0
+        } else {
+            floor
+        }
+    };
+    (floor, rest)
+}
+
+/// The result of a checked operation.
+pub(crate) fn fitting(n: Option<i128>) -> Outcome<i128> {
+    n.ok_or_else(|| failure(ErrorKind::Limit, "an integer beyond 128 bits"))
 }
 
 /// `-a`
@@ -171,7 +228,7 @@ pub(crate) fn negative(value: Value) -> Outcome<Value> {
         Value::Float(n) => Ok(Value::Float(-n)),
         Value::Complex(re, im) => Ok(Value::Complex(-re, -im)),
         other => match other.as_int("") {
-            Ok(n) => Ok(Value::Int(n.checked_neg().unwrap_or(n))),
+            Ok(n) => fitting(n.checked_neg()).map(Value::Int),
             Err(_) => type_error(format!(
                 "bad operand type for unary -: '{}'",
                 other.type_name()
@@ -188,11 +245,11 @@ pub(crate) fn compare(
     b: &Value,
 ) -> Outcome<bool> {
     let by = |text: &str, wanted: &[Ordering]| {
-        Ok(order(a, b, text)?.is_some_and(|found| wanted.contains(&found)))
+        Ok(order(machine, a, b, text)?.is_some_and(|found| wanted.contains(&found)))
     };
     match sign {
-        Comparison::Equal => are_equal(a, b),
-        Comparison::NotEqual => Ok(!are_equal(a, b)?),
+        Comparison::Equal => are_equal(machine, a, b),
+        Comparison::NotEqual => Ok(!are_equal(machine, a, b)?),
         Comparison::Less => by("<", &[Ordering::Less]),
         Comparison::LessEqual => by("<=", &[Ordering::Less, Ordering::Equal]),
         Comparison::Greater => by(">", &[Ordering::Greater]),
@@ -211,12 +268,17 @@ pub(crate) fn contains(machine: &Machine<'_>, container: &Value, item: &Value) -
             Ok(text.contains(&*item))
         }
         Value::Dict(dict) | Value::Set(dict) | Value::View(View::Keys, dict) => {
-            Ok(dict.borrow().contains_key(&Key::of(item)?))
+            Ok(dict.borrow().contains_key(&Key::of(machine, item)?))
         }
-        Value::FrozenSet(set) => Ok(set.contains_key(&Key::of(item)?)),
+        Value::FrozenSet(set) => Ok(set.contains_key(&Key::of(machine, item)?)),
+        Value::List(items) => any_equal(machine, &items.borrow(), item),
+        Value::Tuple(items) => any_equal(machine, items, item),
+        Value::Range(..) if item.as_int("").is_ok() => Ok(is_in_range(container, item)),
         other => {
-            for one in other.items(machine)? {
-                if are_equal(&one, item)? {
+            // As in Python, an iterator is used up to where the item is found.
+            let iter = other.iter(machine)?;
+            while let Some(one) = iter.next(machine)? {
+                if are_equal(machine, &one, item)? {
                     return Ok(true);
                 }
             }
@@ -225,8 +287,35 @@ pub(crate) fn contains(machine: &Machine<'_>, container: &Value, item: &Value) -
     }
 }
 
+fn any_equal(machine: &Machine<'_>, items: &[Value], wanted: &Value) -> Outcome<bool> {
+    for item in items {
+        if are_equal(machine, item, wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_in_range(range: &Value, item: &Value) -> bool {
+    let (Value::Range(start, stop, step), Ok(n)) = (range, item.as_int("")) else {
+        return false;
+    };
+    let is_within = match *step > 0 {
+        true => *start <= n && n < *stop,
+        false => *stop < n && n <= *start,
+    };
+    is_within
+        && n.checked_sub(*start)
+            .and_then(|from| from.checked_rem(*step))
+            == Some(0)
+}
+
 /// `container[index]`; none where Python raises, so that the result is a missing value.
-pub(crate) fn item(container: &Value, index: &Value) -> Outcome<Option<Value>> {
+pub(crate) fn item(
+    machine: &Machine<'_>,
+    container: &Value,
+    index: &Value,
+) -> Outcome<Option<Value>> {
     let at = |length: usize| {
         let index = index.as_int("").ok()?;
         let length = i128::try_from(length).ok()?;
@@ -237,7 +326,7 @@ pub(crate) fn item(container: &Value, index: &Value) -> Outcome<Option<Value>> {
         Value::Undefined(missing) => {
             return fail(ErrorKind::Undefined, missing.message.to_string());
         }
-        Value::Dict(dict) => match Key::of(index) {
+        Value::Dict(dict) => match Key::of(machine, index) {
             Ok(key) => dict.borrow().get(&key).map(|(_, value)| value.clone()),
             Err(_) => None,
         },
@@ -248,14 +337,24 @@ pub(crate) fn item(container: &Value, index: &Value) -> Outcome<Option<Value>> {
         Value::Tuple(items) => at(items.len()).and_then(|at| items.get(at).cloned()),
         Value::Object(object) => match &object.items {
             Some(items) => at(items.len()).and_then(|at| items.get(at).cloned()),
-            None => None,
+            None => {
+                let method = object.attributes.borrow().get("__getitem__").cloned();
+                let index = Arguments::of([index.clone()]);
+                match method.map(|method| machine.call(&method, index)) {
+                    Some(Err(failure)) if failure.kind == ErrorKind::Index => None,
+                    found => found.transpose()?,
+                }
+            }
         },
-        Value::Str(text) => match text.is_ascii() {
-            true => at(text.len()).and_then(|at| text.get(at..=at).map(Value::text)),
-            false => at(text.chars().count())
-                .and_then(|at| text.chars().nth(at))
-                .map(|c| Value::text(c.encode_utf8(&mut [0; 4]))),
-        },
+        Value::Str(text) => {
+            let length = container.counted_length(machine)?.unwrap_or(0);
+            match length == text.len() {
+                true => at(length).and_then(|at| text.get(at..=at).map(Value::text)),
+                false => at(length)
+                    .and_then(|at| text.chars().nth(at))
+                    .map(|c| Value::text(c.encode_utf8(&mut [0; 4]))),
+            }
+        }
         Value::Bytes(bytes) => at(bytes.len())
             .and_then(|at| bytes.get(at))
             .map(|byte| Value::Int(i128::from(*byte))),
@@ -282,8 +381,8 @@ pub(crate) fn slice(
         let kind = container.clone().defined()?.type_name();
         return type_error(format!("'{kind}' object cannot be sliced"));
     };
-    let at = positions(length, bounds)?;
-    machine.spend(at.len() as u64)?;
+    let at = positions(machine, length, bounds)?;
+    machine.spend(length as u64 / 64)?;
     let pick = |items: &[Value]| {
         at.iter()
             .filter_map(|at| items.get(*at).cloned())
@@ -308,7 +407,11 @@ pub(crate) fn slice(
 }
 
 /// The indexes that a slice takes.
-fn positions(length: usize, [start, stop, step]: [Option<i128>; 3]) -> Outcome<Vec<usize>> {
+fn positions(
+    machine: &Machine<'_>,
+    length: usize,
+    [start, stop, step]: [Option<i128>; 3],
+) -> Outcome<Vec<usize>> {
     let length = i128::try_from(length).unwrap_or(i128::MAX);
     let step = step.unwrap_or(1);
     if step == 0 {
@@ -328,6 +431,7 @@ fn positions(length: usize, [start, stop, step]: [Option<i128>; 3]) -> Outcome<V
         true => (place(start, 0), place(stop, length)),
         false => (place(start, length - 1), place(stop, -1)),
     };
+    machine.make_values(range_length(start, stop, step))?;
     let mut at = start;
     let mut all = Vec::new();
     while (step > 0 && at < stop) || (step < 0 && at > stop) {

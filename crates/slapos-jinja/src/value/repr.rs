@@ -1,26 +1,173 @@
 //! The printed form of values, as Python's `repr` writes it.
+//!
+//! A container within itself prints as `[...]`. Every value and byte is counted: a value may hold another many times.
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use slapos_python::print::{complex, float, quoted, quoted_bytes};
 
 use super::{Dict, Value, View};
+use crate::error::{ErrorKind, Outcome, fail};
+use crate::limits;
+use crate::render::Machine;
 
-/// Values within values that are printed; deeper ones, and those that hold themselves, print as `...`.
-const DEPTH_MAX: u32 = 100;
-
-pub(super) fn repr(value: &Value) -> String {
-    let mut out = String::new();
-    write(&mut out, value, 0);
-    out
+pub(super) fn repr(machine: &Machine<'_>, value: &Value) -> Outcome<String> {
+    let mut printer = Printer {
+        machine,
+        out: String::new(),
+        open: Vec::new(),
+        counted: 0,
+    };
+    printer.value(value)?;
+    printer.count()?;
+    Ok(printer.out)
 }
 
-fn write(out: &mut String, value: &Value, depth: u32) {
-    if depth > DEPTH_MAX {
-        out.push_str("...");
-        return;
+struct Printer<'m, 's> {
+    machine: &'m Machine<'s>,
+    out: String,
+    /// The containers that are being printed, from the outermost.
+    open: Vec<*const ()>,
+    /// How many bytes of `out` are counted.
+    counted: usize,
+}
+
+impl Printer<'_, '_> {
+    fn count(&mut self) -> Outcome<()> {
+        let more = self.out.len() - self.counted;
+        self.counted = self.out.len();
+        self.machine.make(more)
     }
-    let deep = depth + 1;
+
+    fn value(&mut self, value: &Value) -> Outcome<()> {
+        self.machine.spend(1)?;
+        self.count()?;
+        match value {
+            Value::List(items) => self.container(Rc::as_ptr(items).cast(), "[...]", |printer| {
+                printer.items(("[", "]"), items.borrow().iter())
+            }),
+            Value::Tuple(items) => self.tuple(Rc::as_ptr(items).cast(), items),
+            Value::Dict(dict) => self.container(Rc::as_ptr(dict).cast(), "{...}", |printer| {
+                printer.pairs(&dict.borrow())
+            }),
+            Value::Set(set) if set.borrow().is_empty() => self.text("set()"),
+            Value::Set(set) => self.keys(("{", "}"), &set.borrow()),
+            Value::FrozenSet(set) if set.is_empty() => self.text("frozenset()"),
+            Value::FrozenSet(set) => self.keys(("frozenset({", "})"), set),
+            Value::View(view, dict) => self.container(Rc::as_ptr(dict).cast(), "...", |printer| {
+                printer.view(*view, &dict.borrow())
+            }),
+            Value::Namespace(dict) => {
+                self.container(Rc::as_ptr(dict).cast(), "<Namespace ...>", |printer| {
+                    printer.text("<Namespace ")?;
+                    printer.pairs(&dict.borrow())?;
+                    printer.text(">")
+                })
+            }
+            Value::Object(object) => match &object.items {
+                Some(items) => self.tuple(Rc::as_ptr(items).cast(), items),
+                None => self.text(&object.printed),
+            },
+            plain => {
+                plain_text(&mut self.out, plain);
+                Ok(())
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Outcome<()> {
+        self.out.push_str(text);
+        Ok(())
+    }
+
+    /// Prints what is in a container, unless it is within itself.
+    fn container(
+        &mut self,
+        place: *const (),
+        again: &str,
+        print: impl FnOnce(&mut Self) -> Outcome<()>,
+    ) -> Outcome<()> {
+        if self.open.contains(&place) {
+            return self.text(again);
+        }
+        if self.open.len() >= limits::PRINT_DEPTH_MAX {
+            return fail(
+                ErrorKind::Limit,
+                format!(
+                    "printing values within more than {} others",
+                    limits::PRINT_DEPTH_MAX
+                ),
+            );
+        }
+        self.open.push(place);
+        let result =
+            stacker::maybe_grow(limits::STACK_RED_ZONE, limits::STACK_GROWTH, || print(self));
+        self.open.pop();
+        result
+    }
+
+    fn tuple(&mut self, place: *const (), items: &[Value]) -> Outcome<()> {
+        let brackets = if items.len() == 1 {
+            ("(", ",)")
+        } else {
+            ("(", ")")
+        };
+        self.container(place, "(...)", |printer| {
+            printer.items(brackets, items.iter())
+        })
+    }
+
+    fn view(&mut self, view: View, dict: &Dict) -> Outcome<()> {
+        match view {
+            View::Keys => self.keys(("dict_keys([", "])"), dict),
+            View::Values => {
+                let values = dict.values().map(|(_, value)| value);
+                self.items(("dict_values([", "])"), values)
+            }
+            View::Items => {
+                self.text("dict_items([")?;
+                for (at, (key, value)) in dict.values().enumerate() {
+                    self.text(if at > 0 { ", " } else { "" })?;
+                    self.items(("(", ")"), [key, value].into_iter())?;
+                }
+                self.text("])")
+            }
+        }
+    }
+
+    fn items<'v>(
+        &mut self,
+        brackets: (&str, &str),
+        items: impl Iterator<Item = &'v Value>,
+    ) -> Outcome<()> {
+        self.text(brackets.0)?;
+        for (at, item) in items.enumerate() {
+            self.text(if at > 0 { ", " } else { "" })?;
+            self.value(item)?;
+        }
+        self.text(brackets.1)
+    }
+
+    fn keys(&mut self, brackets: (&str, &str), dict: &Dict) -> Outcome<()> {
+        // A set or the keys of a dictionary cannot hold themselves, but deep tuples.
+        self.items(brackets, dict.values().map(|(key, _)| key))
+    }
+
+    fn pairs(&mut self, dict: &Dict) -> Outcome<()> {
+        self.text("{")?;
+        for (at, (key, value)) in dict.values().enumerate() {
+            self.text(if at > 0 { ", " } else { "" })?;
+            self.value(key)?;
+            self.text(": ")?;
+            self.value(value)?;
+        }
+        self.text("}")
+    }
+}
+
+/// Of what holds no other values.
+fn plain_text(out: &mut String, value: &Value) {
     match value {
         Value::Undefined(_) => out.push_str("Undefined"),
         Value::None => out.push_str("None"),
@@ -31,44 +178,12 @@ fn write(out: &mut String, value: &Value, depth: u32) {
         Value::Complex(re, im) => out.push_str(&complex(*re, *im)),
         Value::Str(text) => out.push_str(&quoted(text)),
         Value::Bytes(bytes) => out.push_str(&quoted_bytes(bytes)),
-        Value::List(items) => write_items(out, ("[", "]"), &items.borrow(), deep),
-        Value::Tuple(items) if items.len() == 1 => write_items(out, ("(", ",)"), items, deep),
-        Value::Tuple(items) => write_items(out, ("(", ")"), items, deep),
-        Value::Dict(dict) => write_dict(out, &dict.borrow(), deep),
-        Value::Set(set) if set.borrow().is_empty() => out.push_str("set()"),
-        Value::Set(set) => write_keys(out, ("{", "}"), &set.borrow(), deep),
-        Value::FrozenSet(set) if set.is_empty() => out.push_str("frozenset()"),
-        Value::FrozenSet(set) => write_keys(out, ("frozenset({", "})"), set, deep),
         Value::Range(start, stop, 1) => {
             let _ = write!(out, "range({start}, {stop})");
         }
         Value::Range(start, stop, step) => {
             let _ = write!(out, "range({start}, {stop}, {step})");
         }
-        Value::View(View::Keys, dict) => {
-            write_keys(out, ("dict_keys([", "])"), &dict.borrow(), deep);
-        }
-        Value::View(View::Values, dict) => {
-            let values: Vec<Value> = dict
-                .borrow()
-                .values()
-                .map(|(_, value)| value.clone())
-                .collect();
-            write_items(out, ("dict_values([", "])"), &values, deep);
-        }
-        Value::View(View::Items, dict) => {
-            let pairs = dict.borrow();
-            let pairs = pairs
-                .values()
-                .map(|(key, value)| Value::tuple(vec![key.clone(), value.clone()]));
-            write_items(
-                out,
-                ("dict_items([", "])"),
-                &pairs.collect::<Vec<_>>(),
-                deep,
-            );
-        }
-        Value::Iter(_) => out.push_str("<generator object>"),
         Value::Function(function) => {
             let _ = write!(out, "<built-in function {}>", function.name);
         }
@@ -78,41 +193,7 @@ fn write(out: &mut String, value: &Value, depth: u32) {
         Value::Macro(it) => {
             let _ = write!(out, "<Macro {}>", quoted(&it.definition.name));
         }
-        Value::Namespace(dict) => {
-            out.push_str("<Namespace ");
-            write_dict(out, &dict.borrow(), deep);
-            out.push('>');
-        }
         Value::Loop(state) => out.push_str(&state.printed()),
-        Value::Object(object) => out.push_str(&object.printed),
+        _ => out.push_str("<generator object>"),
     }
-}
-
-fn write_items(out: &mut String, brackets: (&str, &str), items: &[Value], depth: u32) {
-    out.push_str(brackets.0);
-    for (at, item) in items.iter().enumerate() {
-        if at > 0 {
-            out.push_str(", ");
-        }
-        write(out, item, depth);
-    }
-    out.push_str(brackets.1);
-}
-
-fn write_keys(out: &mut String, brackets: (&str, &str), dict: &Dict, depth: u32) {
-    let keys: Vec<Value> = dict.values().map(|(key, _)| key.clone()).collect();
-    write_items(out, brackets, &keys, depth);
-}
-
-fn write_dict(out: &mut String, dict: &Dict, depth: u32) {
-    out.push('{');
-    for (at, (key, value)) in dict.values().enumerate() {
-        if at > 0 {
-            out.push_str(", ");
-        }
-        write(out, key, depth);
-        out.push_str(": ");
-        write(out, value, depth);
-    }
-    out.push('}');
 }

@@ -26,6 +26,9 @@ fn render_of_what_never_ends_is_stopped() {
         "{% set l = [1] %}{% for i in range(80) %}{% do l.extend(l) %}{% endfor %}",
         "{{ '{:1000000000}'.format(1) }}",
         "{{ '%1000000000d' % 1 }}",
+        "{{ '%.70000f' % 1.0 }}",
+        "{{ '%.70000d' % 1 }}",
+        "{{ '{:.70000f}'.format(1.0) }}",
     ] {
         assert_eq!(kind_of(template), Some(ErrorKind::Limit), "{template}");
     }

@@ -88,6 +88,8 @@ fn run(
             cache: node.layout.sources(),
             jobs: u32::try_from(cores).unwrap_or(1),
             overrides: Vec::new(),
+            only: Vec::new(),
+            network: false,
             path: limits::PATH.to_owned(),
             origins: Origins::default(),
             cancel: slapos_build::Cancel::default(),

@@ -124,6 +124,8 @@ mod tests {
                 cache: "/nowhere".into(),
                 jobs: 1,
                 overrides: Vec::new(),
+                only: Vec::new(),
+                network: false,
                 path: String::new(),
                 origins: slapos_build::Origins::default(),
                 cancel: slapos_build::Cancel::default(),

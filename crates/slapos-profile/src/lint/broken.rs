@@ -2,9 +2,9 @@
 
 use slapos_buildout::Report;
 
-use super::{Finding, Findings, Level};
+use super::{Collector, Finding, Level};
 
-pub(super) fn tell(report: &Report, findings: &mut Findings<'_>) {
+pub(super) fn tell(report: &Report, findings: &mut Collector<'_>) {
     for diagnostic in report.diagnostics() {
         let finding = Finding {
             file: diagnostic.file.clone().unwrap_or_default(),
@@ -15,6 +15,6 @@ pub(super) fn tell(report: &Report, findings: &mut Findings<'_>) {
             message: diagnostic.message.clone(),
             help: diagnostic.help.clone(),
         };
-        findings.all.insert(finding);
+        findings.add(finding);
     }
 }

@@ -5,14 +5,14 @@
 
 use std::collections::HashSet;
 
-use super::{Findings, Rule, View};
+use super::{Collector, Rule, View};
 use crate::annotate::{Change, Stories};
 use crate::syntax::Sign;
 use crate::tree::WrittenStep;
 
 const BASE_REFERENCE: &str = "${:_profile_base_location_}";
 
-pub(super) fn check(view: &View<'_>, stories: &Stories<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(view: &View<'_>, stories: &Stories<'_>, findings: &mut Collector<'_>) {
     let mut all: Vec<(&str, &str, &[WrittenStep])> = view.tree.written().collect();
     all.sort_unstable_by_key(|(section, option, _)| (*section, *option));
     for (section, option, steps) in all {
@@ -35,7 +35,7 @@ fn undone(
     name: (&str, &str),
     steps: &[WrittenStep],
     history: &[Change],
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) {
     let tree = view.tree;
     let living: HashSet<(&str, u32)> = history
@@ -75,7 +75,7 @@ fn without_base(
     name: (&str, &str),
     steps: &[WrittenStep],
     history: &[Change],
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) {
     let (section, option) = name;
     let has_macro = !view.parents(section).is_empty();
@@ -110,7 +110,7 @@ fn removes_nothing(
     view: &View<'_>,
     name: (&str, &str),
     history: &[Change],
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) {
     let mut lines: HashSet<&str> = HashSet::new();
     for change in history {
@@ -134,7 +134,7 @@ fn nothing_removed(
     view: &View<'_>,
     name: (&str, &str),
     change: &Change,
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) {
     let (section, option) = name;
     let is_here = |step: &&WrittenStep| {
@@ -151,7 +151,7 @@ fn nothing_removed(
 }
 
 /// The highest file that writes `${:_profile_base_location_}` in a section decides for all its options.
-fn moved_base(view: &View<'_>, findings: &mut Findings<'_>) {
+fn moved_base(view: &View<'_>, findings: &mut Collector<'_>) {
     for section in view.profile.sections() {
         let Some(base) = view.profile.raw(section, "_profile_base_location_") else {
             continue;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Findings, Rule, View};
+use super::{Collector, Rule, View};
 use slapos_python::text::words;
 
 /// Recipes that download `url`.
@@ -17,7 +17,7 @@ const DOWNLOADS: [&str; 5] = [
 /// Options that hold a hash of `url`.
 const HASHES: [&str; 5] = ["md5sum", "sha256sum", "sha512sum", "sha256", "sha512"];
 
-pub(super) fn check(view: &View<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(view: &View<'_>, findings: &mut Collector<'_>) {
     let parts: BTreeSet<&str> = view.order.iter().map(String::as_str).collect();
     let pins = pinned(view);
     let sections = view.sections.keys().map(String::as_str);
@@ -38,7 +38,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn source(view: &View<'_>, section: &str, findings: &mut Findings<'_>) {
+fn source(view: &View<'_>, section: &str, findings: &mut Collector<'_>) {
     let url = view.text(section, "url").unwrap_or_default();
     let is_remote = url.contains("://") && !url.starts_with("file://");
     let is_hash = |text: &str| text.len() >= 32 && text.chars().all(|c| c.is_ascii_hexdigit());
@@ -62,7 +62,7 @@ fn source(view: &View<'_>, section: &str, findings: &mut Findings<'_>) {
     }
 }
 
-fn revision(view: &View<'_>, section: &str, findings: &mut Findings<'_>) {
+fn revision(view: &View<'_>, section: &str, findings: &mut Collector<'_>) {
     let is_empty = |option: &str| {
         view.text(section, option)
             .is_none_or(|text| text.is_empty())
@@ -75,7 +75,7 @@ fn revision(view: &View<'_>, section: &str, findings: &mut Findings<'_>) {
     }
 }
 
-fn eggs(view: &View<'_>, section: &str, pins: &HashSet<String>, findings: &mut Findings<'_>) {
+fn eggs(view: &View<'_>, section: &str, pins: &HashSet<String>, findings: &mut Collector<'_>) {
     let (option, text) = match (view.text(section, "eggs"), view.text(section, "egg")) {
         (Some(text), _) => ("eggs", text),
         (None, Some(text)) => ("egg", text),
@@ -132,7 +132,7 @@ fn warn(
     view: &View<'_>,
     place: (&str, &str),
     warning: (Rule, String, &str),
-    findings: &mut Findings<'_>,
+    findings: &mut Collector<'_>,
 ) {
     let (section, option) = place;
     if let Some(step) = view.tree.steps(section, option).last() {

@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::{Findings, Rule, View};
+use super::{Collector, Rule, View};
+use crate::syntax::{names, references};
 use slapos_python::text::is_space;
 
 /// Sections that are used without being named.
 const ALWAYS_USED: [&str; 3] = ["buildout", "versions", "networkcache"];
 
-pub(super) fn check(view: &View<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(view: &View<'_>, findings: &mut Collector<'_>) {
     let mentions = Mentions::of(view);
     unused_sections(view, &mentions, findings);
     unused_options(view, &mentions, findings);
@@ -44,7 +45,7 @@ impl Mentions {
 
     fn read(&mut self, view: &View<'_>, section: &str, raw: &str) {
         for line in raw.split('\n') {
-            for reference in crate::syntax::references(line) {
+            for reference in references(line) {
                 let inside = &line[reference.start + 2..reference.end - 1];
                 if let Some((target, option)) = inside.split_once(':') {
                     let target = if target.is_empty() { section } else { target };
@@ -65,7 +66,7 @@ impl Mentions {
     }
 }
 
-fn unused_sections(view: &View<'_>, mentions: &Mentions, findings: &mut Findings<'_>) {
+fn unused_sections(view: &View<'_>, mentions: &Mentions, findings: &mut Collector<'_>) {
     // A library has no parts of its own to tell what is needed.
     if view.order.is_empty() {
         return;
@@ -114,7 +115,7 @@ fn reached(view: &View<'_>, mentions: &Mentions) -> HashSet<String> {
 }
 
 /// Only of sections without a recipe and without users that may read them whole.
-fn unused_options(view: &View<'_>, mentions: &Mentions, findings: &mut Findings<'_>) {
+fn unused_options(view: &View<'_>, mentions: &Mentions, findings: &mut Collector<'_>) {
     let parents: HashSet<String> = view
         .profile
         .sections()
@@ -153,22 +154,12 @@ fn unused_options(view: &View<'_>, mentions: &Mentions, findings: &mut Findings<
 /// Sections that are named outside of a reference.
 fn whole_sections(view: &View<'_>) -> HashSet<String> {
     let mut found = HashSet::new();
-    let is_end = |c: char| is_space(c) || ",:;=\"'()[]<>|&".contains(c);
     for section in view.profile.sections() {
         for option in view.profile.options(section) {
             let raw = view.profile.raw(section, option).unwrap_or_default();
             for line in raw.split('\n') {
-                let mut rest = String::new();
-                let mut end = 0;
-                for reference in crate::syntax::references(line) {
-                    rest.push_str(&line[end..reference.start]);
-                    rest.push(' ');
-                    end = reference.end;
-                }
-                rest.push_str(&line[end..]);
-                let named = rest
-                    .split(is_end)
-                    .filter(|word| view.profile.has_section(word));
+                let names = names(line, 0).into_iter().map(|name| &line[name]);
+                let named = names.filter(|word| view.profile.has_section(word));
                 found.extend(named.map(str::to_owned));
             }
         }

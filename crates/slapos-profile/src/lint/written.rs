@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Findings, Rule};
+use super::{Collector, Rule};
 use crate::syntax::{LineKind, Sign, Written};
 use crate::tree::{Tree, TreeFile};
 
-pub(super) fn check(tree: &Tree, findings: &mut Findings<'_>) {
+pub(super) fn check(tree: &Tree, findings: &mut Collector<'_>) {
     for file in &tree.files {
         duplicate_options(file, findings);
         duplicate_sections(file, findings);
@@ -17,7 +17,7 @@ pub(super) fn check(tree: &Tree, findings: &mut Findings<'_>) {
 }
 
 /// Of two lines that begin the same way in a section, the language keeps the later one and says nothing.
-fn duplicate_options(file: &TreeFile, findings: &mut Findings<'_>) {
+fn duplicate_options(file: &TreeFile, findings: &mut Collector<'_>) {
     let syntax = &file.syntax;
     let mut last: HashMap<(&str, &str), &Written> = HashMap::new();
     for written in syntax
@@ -44,7 +44,7 @@ fn duplicate_options(file: &TreeFile, findings: &mut Findings<'_>) {
 }
 
 /// Two headers with the same name and condition: whoever reads the first one misses the second.
-fn duplicate_sections(file: &TreeFile, findings: &mut Findings<'_>) {
+fn duplicate_sections(file: &TreeFile, findings: &mut Collector<'_>) {
     let syntax = &file.syntax;
     let mut first: HashMap<(&str, &str), usize> = HashMap::new();
     for (header, place) in syntax.headers.iter().enumerate() {
@@ -62,7 +62,7 @@ fn duplicate_sections(file: &TreeFile, findings: &mut Findings<'_>) {
     }
 }
 
-fn duplicate_extends(file: &TreeFile, findings: &mut Findings<'_>) {
+fn duplicate_extends(file: &TreeFile, findings: &mut Collector<'_>) {
     let syntax = &file.syntax;
     let mut first: HashMap<&str, usize> = HashMap::new();
     for (line, word) in syntax.extends() {
@@ -76,7 +76,7 @@ fn duplicate_extends(file: &TreeFile, findings: &mut Findings<'_>) {
 }
 
 /// `x = 1 # one` has the value `1 # one`.
-fn comments_in_values(file: &TreeFile, findings: &mut Findings<'_>) {
+fn comments_in_values(file: &TreeFile, findings: &mut Collector<'_>) {
     let syntax = &file.syntax;
     for written in &syntax.options {
         let first = &syntax.lines[written.line][written.value..];
@@ -109,7 +109,7 @@ fn looks_like_command(name: &str) -> bool {
 }
 
 /// A typed value ends with its first line; what follows is ignored.
-fn text_behind_markers(file: &TreeFile, findings: &mut Findings<'_>) {
+fn text_behind_markers(file: &TreeFile, findings: &mut Collector<'_>) {
     let syntax = &file.syntax;
     for written in &syntax.options {
         let first = slapos_python::text::trim(&syntax.lines[written.line][written.value..]);

@@ -2,11 +2,12 @@
 
 use lsp_types::{
     DocumentFormattingParams, DocumentSymbol, DocumentSymbolParams, DocumentSymbolResponse,
-    SymbolKind, TextEdit,
+    Position, Range, SymbolKind, TextEdit,
 };
+use slapos_buildout::{Fetch, FetchFailure};
 
 use super::Server;
-use super::place::{lines, range};
+use super::place::{lines, location_of, range};
 use crate::format;
 use crate::syntax::{Syntax, Written};
 
@@ -30,22 +31,34 @@ pub(super) fn format(
     server: &mut Server,
     params: DocumentFormattingParams,
 ) -> Result<Vec<TextEdit>, String> {
-    let analysis = server
-        .analysis_of(&params.text_document.uri)
-        .ok_or("this document is no file")?;
-    let syntax = analysis.syntax().ok_or("this document cannot be read")?;
-    let text: String = syntax
-        .lines
-        .iter()
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let location = location_of(&params.text_document.uri).ok_or("this document is no file")?;
+    // The text itself: its lines alone would hide how they end.
+    let text = server.buffers.fetch(&location).map_err(|failure| {
+        let reason = match failure {
+            FetchFailure::NotFound => "there is no such file".to_owned(),
+            FetchFailure::Failed(reason) => reason,
+        };
+        format!("this document cannot be read: {reason}")
+    })?;
     let formatted = format::format(&text).map_err(|error| error.to_string())?;
     if formatted == text {
         return Ok(Vec::new());
     }
-    let mut whole = lines(syntax, 0, syntax.lines.len());
-    whole.end.line = u32::try_from(syntax.lines.len()).unwrap_or(u32::MAX);
+    let whole = Range::new(Position::new(0, 0), end_of(&text));
     Ok(vec![TextEdit::new(whole, formatted)])
+}
+
+/// Behind the last character, as editors count: lines end with a line feed, a carriage return or both.
+fn end_of(text: &str) -> Position {
+    let text = text.replace("\r\n", "\n");
+    let (mut line, mut column) = (0u32, 0u32);
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => (line, column) = (line + 1, 0),
+            c => column += u32::try_from(c.len_utf16()).unwrap_or(1),
+        }
+    }
+    Position::new(line, column)
 }
 
 fn section(syntax: &Syntax, header: usize, children: Vec<DocumentSymbol>) -> DocumentSymbol {

@@ -22,6 +22,7 @@ pub(super) fn of(analysis: &Analysis, all: &mut BTreeMap<String, PublishDiagnost
         Extent::Profile,
     );
     let diagnostics = findings
+        .shown
         .iter()
         .map(|finding| diagnostic(analysis, finding))
         .collect();
@@ -69,7 +70,7 @@ fn place(analysis: &Analysis, finding: &Finding, is_own: bool) -> Range {
 fn at(syntax: &Syntax, line: usize, column: u32) -> Range {
     let text = syntax.lines.get(line).map_or("", String::as_str);
     let start = byte_of_column(text, column);
-    let reference = references(text).into_iter().find(|r| r.start == start);
+    let reference = references(text).find(|r| r.start == start);
     let end = trim_end(text).len().max(start);
     range(syntax, line, reference.unwrap_or(start..end))
 }

@@ -1,16 +1,18 @@
 //! Rename of a section, over the document and the files it extends that are in the workspace.
 //!
-//! Nothing is renamed by halves: if a file outside of the workspace has the section too, the whole is refused.
+//! Nothing is renamed by halves: the whole is refused if a file outside of the workspace has the section too, if a file
+//! cannot be read, or if a value has the bare name, which may be for a recipe to look up.
 
 use std::collections::HashMap;
 
 use lsp_types::{
-    PrepareRenameResponse, RenameParams, TextDocumentPositionParams, TextEdit, WorkspaceEdit,
+    PrepareRenameResponse, RenameParams, TextDocumentPositionParams, TextEdit, Uri, WorkspaceEdit,
 };
 
 use super::Server;
 use super::place::{range, uri_of};
 use super::subject::{What, at, mentions_in};
+use crate::syntax::{LineKind, names};
 use crate::tree::TreeFile;
 
 /// Names that the language itself uses.
@@ -49,23 +51,46 @@ pub(super) fn answer(server: &mut Server, params: RenameParams) -> Result<Worksp
     if analysis.sections().contains(new) {
         return Err(format!("there is a section `{new}` already"));
     }
+    if let Some(unread) = analysis.tree.unread.first() {
+        return Err(format!(
+            "{unread} cannot be read, and may have `{old}` too; see to it first"
+        ));
+    }
     let mut changes = HashMap::new();
     for file in &analysis.tree.files {
-        let edits = edits(file, &old, new);
-        if edits.is_empty() {
-            continue;
+        if let Some((uri, edits)) = changes_of(server, &analysis.location, file, (&old, new))? {
+            changes.insert(uri, edits);
         }
-        let is_here = file.location == analysis.location || server.is_in_workspace(&file.location);
-        if !is_here {
-            let location = &file.location;
-            return Err(format!(
-                "`{old}` is also in {location}, which is outside of the workspace"
-            ));
-        }
-        let uri = uri_of(&file.location).ok_or("a file has a name that editors cannot hold")?;
-        changes.insert(uri, edits);
     }
     Ok(WorkspaceEdit::new(changes))
+}
+
+/// What changes in one file; an error if it has the name where it must not be changed.
+fn changes_of(
+    server: &Server,
+    here: &str,
+    file: &TreeFile,
+    (old, new): (&str, &str),
+) -> Result<Option<(Uri, Vec<TextEdit>)>, String> {
+    let location = &file.location;
+    if let Some(line) = bare(file, old) {
+        return Err(format!(
+            "{location}:{}: a value has the bare name `{old}`, by which a recipe may look for the section; \
+             change it by hand first",
+            line + 1
+        ));
+    }
+    let edits = edits(file, old, new);
+    if edits.is_empty() {
+        return Ok(None);
+    }
+    if location != here && !server.is_in_workspace(location) {
+        return Err(format!(
+            "`{old}` is also in {location}, which is outside of the workspace"
+        ));
+    }
+    let uri = uri_of(location).ok_or("a file has a name that editors cannot hold")?;
+    Ok(Some((uri, edits)))
 }
 
 fn check(old: &str, new: &str) -> Result<(), String> {
@@ -90,6 +115,34 @@ fn edits(file: &TreeFile, old: &str, new: &str) -> Vec<TextEdit> {
             same.map(move |(_, bytes)| TextEdit::new(range(syntax, line, bytes), new.to_owned()))
         })
         .collect()
+}
+
+/// The first line with a value that has the name where the language itself does not look for a section.
+fn bare(file: &TreeFile, name: &str) -> Option<usize> {
+    let syntax = &file.syntax;
+    (0..syntax.lines.len()).find(|line| {
+        let (LineKind::Option(_) | LineKind::Continuation(_)) = syntax.kinds[*line] else {
+            return false;
+        };
+        let Some(written) = syntax.option_at(*line) else {
+            return false;
+        };
+        // A recipe is named by its egg.
+        if syntax.name(written) == "recipe" {
+            return false;
+        }
+        let text = &syntax.lines[*line];
+        let start = if *line == written.line {
+            written.value
+        } else {
+            0
+        };
+        let mut found = names(text, start).into_iter();
+        let known = mentions_in(syntax, *line);
+        found.any(|word| {
+            &text[word.clone()] == name && !known.iter().any(|(_, bytes)| *bytes == word)
+        })
+    })
 }
 
 impl Server {

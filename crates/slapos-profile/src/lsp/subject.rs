@@ -74,7 +74,7 @@ fn option_of(text: &str, reference: &Range<usize>) -> Option<(String, Range<usiz
     Some((section, colon + 1..reference.end - 1))
 }
 
-/// Every name of a section in a line: its header, references, `<`, `buildout:parts`, `<part-dependencies>`.
+/// Every name of a section in a line: its header, references, `<`, `buildout:parts` and the like, `<part-dependencies>`.
 pub(super) fn mentions_in(syntax: &Syntax, line: usize) -> Vec<(String, Range<usize>)> {
     let Some(text) = syntax.lines.get(line) else {
         return Vec::new();
@@ -90,10 +90,7 @@ pub(super) fn mentions_in(syntax: &Syntax, line: usize) -> Vec<(String, Range<us
             } else {
                 0
             };
-            for reference in references(text)
-                .into_iter()
-                .filter(|range| range.start >= start)
-            {
+            for reference in references(text).filter(|range| range.start >= start) {
                 let colon = text[reference.clone()].find(':');
                 let end = colon.map(|colon| reference.start + colon);
                 if let Some(end) = end.filter(|end| *end > reference.start + 2) {
@@ -106,6 +103,9 @@ pub(super) fn mentions_in(syntax: &Syntax, line: usize) -> Vec<(String, Range<us
     }
     found
 }
+
+/// Options of `[buildout]` whose words are sections.
+const NAMING: [&str; 4] = ["parts", "versions", "python", "networkcache-section"];
 
 /// The names in an option that lists sections.
 fn listed(syntax: &Syntax, written: &Written, line: usize, start: usize) -> Vec<Range<usize>> {
@@ -122,7 +122,9 @@ fn listed(syntax: &Syntax, written: &Written, line: usize, start: usize) -> Vec<
                 vec![range]
             }
         }
-        "parts" if syntax.section_of(written) == "buildout" => plain_words(text, start),
+        name if NAMING.contains(&name) && syntax.section_of(written) == "buildout" => {
+            plain_words(text, start)
+        }
         "<part-dependencies>" => plain_words(text, start),
         _ => Vec::new(),
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use lsp_server::RequestId;
 use serde_json::json;
-use slapos_buildout::FetchFailure;
+use slapos_buildout::{FILE_BYTES_MAX, Fetch, FetchFailure};
 
 use super::*;
 
@@ -21,6 +21,8 @@ impl Fetch for Files {
         found.ok_or(FetchFailure::NotFound)
     }
 }
+
+impl Source for Files {}
 
 const MAIN: &str = "[buildout]
 extends = base.cfg
@@ -241,4 +243,47 @@ fn rename_that_would_break_something_is_refused() {
     assert!(rename(("main.cfg", 0, 3), "x").contains("of the language itself"));
     assert!(rename(("main.cfg", 9, 1), "x").contains("only sections"));
     assert!(rename(("far.cfg", 3, 4), "near").contains("outside of the workspace"));
+}
+
+#[test]
+fn rename_by_halves_is_refused() {
+    let mut server = server();
+    let mut rename = |text: &str| {
+        change(&mut server, "main.cfg", text);
+        let new = json!({ "newName": "web" });
+        ask(&mut server, "textDocument/rename", ("main.cfg", 2, 2), new)
+    };
+    // A file that is not there may have the section too.
+    let unread = rename("[buildout]\nextends = base.cfg none.cfg\n[app]\n");
+    assert!(
+        unread
+            .as_str()
+            .unwrap()
+            .contains("/w/none.cfg cannot be read")
+    );
+    // Recipes are told sections by their bare names.
+    let bare = rename("[buildout]\nextends = base.cfg\n[app]\n[x]\nenvironment =\n  app\n");
+    assert!(bare.as_str().unwrap().contains("/w/main.cfg:6: "), "{bare}");
+    let context = rename("[buildout]\nextends = base.cfg\n[app]\n[x]\ncontext = key a app:home\n");
+    assert!(context.as_str().unwrap().contains("/w/main.cfg:5: "));
+    // A reference, the name of a recipe and a piece of a longer word are not.
+    let good = rename(
+        "[buildout]\nextends = base.cfg\n[app]\n[x]\nrecipe = app\ny = /app ${app:x}app-1\n",
+    );
+    assert_eq!(good["changes"].as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn rename_of_a_section_of_versions_changes_the_option_that_names_it() {
+    let mut server = server();
+    let text = "[buildout]\nversions = pins\n[pins]\na = 1\n";
+    change(&mut server, "main.cfg", text);
+    let new = json!({ "newName": "fixed" });
+    let edit = ask(&mut server, "textDocument/rename", ("main.cfg", 2, 2), new);
+    let edits = edit["changes"]["file:///w/main.cfg"].as_array().unwrap();
+    let lines: Vec<_> = edits
+        .iter()
+        .map(|edit| &edit["range"]["start"]["line"])
+        .collect();
+    assert_eq!(lines, [&json!(1), &json!(2)]);
 }

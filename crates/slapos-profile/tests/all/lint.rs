@@ -1,6 +1,6 @@
 //! `lint`: each rule finds what it is for, and is silent where all is well.
 
-use slapos_profile::lint::{Extent, Finding, counts, lint};
+use slapos_profile::lint::{Extent, Finding, Level, lint};
 
 use crate::world::{Files, question};
 
@@ -8,6 +8,7 @@ use crate::world::{Files, question};
 fn found(files: &[(&str, &str)]) -> Vec<(&'static str, u32)> {
     let findings = lint(&question(), &Files::of(files), Extent::Profile);
     findings
+        .shown
         .iter()
         .map(|finding| (finding.rule, finding.line))
         .collect()
@@ -136,7 +137,7 @@ fn lint_finds_values_that_a_diamond_undoes() {
         ("right.cfg", right),
         ("base.cfg", "[a]\nx = base\nlist = b\n"),
     ]);
-    let all = lint(&question(), &files, Extent::All);
+    let all = lint(&question(), &files, Extent::All).shown;
     let short: Vec<(&str, &str, u32)> = all
         .iter()
         .map(|f| (f.rule, f.file.rsplit('/').next().unwrap(), f.line))
@@ -149,7 +150,7 @@ fn lint_finds_values_that_a_diamond_undoes() {
         ]
     );
     // They are not in the profile itself.
-    assert_eq!(lint(&question(), &files, Extent::Profile), []);
+    assert_eq!(lint(&question(), &files, Extent::Profile).shown, []);
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn lint_finds_a_base_that_a_higher_file_moved() {
     let low = "[a]\nx = ${:_profile_base_location_}/x\n";
     let main = "[buildout]\nextends = sub/low.cfg\n[a]\ny = ${:_profile_base_location_}/y\n";
     let files = Files::of(&[("main.cfg", main), ("sub/low.cfg", low)]);
-    let all = lint(&question(), &files, Extent::All);
+    let all = lint(&question(), &files, Extent::All).shown;
     let moved: Vec<&Finding> = all.iter().filter(|f| f.rule == "moved-base").collect();
     assert_eq!(moved.len(), 1);
     assert_eq!(
@@ -216,12 +217,38 @@ z = ${q:x}
         Extent::Profile,
     );
     let errors: Vec<(&str, u32)> = findings
+        .shown
         .iter()
-        .filter(|f| f.level == slapos_profile::lint::Level::Error)
+        .filter(|f| f.level == Level::Error)
         .map(|f| (f.rule, f.line))
         .collect();
     assert_eq!(errors, [("missing-option", 5), ("missing-section", 9)]);
-    assert_eq!(counts(&findings).0, 2);
+    assert_eq!(findings.errors, 2);
     let broken = found_in("[a]\nno\n");
     assert_eq!(broken, [("parse-error", 2)]);
+}
+
+#[test]
+fn lint_of_more_than_is_shown_counts_all_and_shows_errors_first() {
+    let mut text = String::from("[buildout]\n[a]\n");
+    for number in 0..2_500 {
+        text.push_str(&format!("x{number} = 1\nx{number} = 2\n"));
+    }
+    // Every option is written twice, and nobody needs it.
+    text.push_str("[z]\ny = ${a:nothing}\n");
+    let findings = lint(
+        &question(),
+        &Files::of(&[("main.cfg", &text)]),
+        Extent::Profile,
+    );
+    assert_eq!((findings.errors, findings.warnings), (1, 5_000));
+    assert_eq!((findings.shown.len(), findings.more()), (2_000, 3_001));
+    let last = findings.shown.last().map(|finding| finding.level);
+    assert_eq!(last, Some(Level::Error));
+    assert!(
+        findings
+            .to_text()
+            .ends_with("3001 more\nerrors: 1, warnings: 5000\n")
+    );
+    assert_eq!(findings.to_json()["more"], 3_001);
 }

@@ -172,6 +172,37 @@ fn diff_tells_what_changes_in_the_result() {
 }
 
 #[test]
+fn diff_of_sections_that_cannot_be_resolved_says_so() {
+    let of = |text: &str| {
+        let text = format!("[buildout]\n{text}[good]\nx = 1\n");
+        resolve(&load(&[("main.cfg", &text)]).unwrap(), None).unwrap()
+    };
+    let location = "/srv/case/main.cfg";
+    let between = |before: &str, after: &str| {
+        let (before, after) = (of(before), of(after));
+        let side = |resolved| Side { location, resolved };
+        difference(&side(&before), &side(&after))
+    };
+    let (works, broken) = ("[a]\nx = 1\n", "[a]\nx = ${no:x}\n");
+    // One side broken is neither removed nor added.
+    let found = between(works, broken);
+    assert!(found.removed.is_empty() && found.added.is_empty());
+    let json = found.to_json();
+    assert_eq!(json["unresolved"]["a"]["before"], json!(null));
+    assert_eq!(
+        json["unresolved"]["a"]["after"][0]["kind"],
+        "missing-section"
+    );
+    assert!(between(broken, works).added.is_empty());
+    // Both broken: otherwise is a change, the same a line further down is none.
+    let otherwise = between(broken, "[a]\nx = ${other:x}\n");
+    assert!(!otherwise.is_empty());
+    let text = otherwise.to_text();
+    assert!(text.contains("`a` cannot be resolved\n- "), "{text}");
+    assert!(between(broken, "\n\n[a]\nx = ${no:x}\n").is_empty());
+}
+
+#[test]
 fn tools_are_quick_on_a_lattice_of_250_files() {
     let files = lattice(50, 5);
     let start = Instant::now();
@@ -179,7 +210,7 @@ fn tools_are_quick_on_a_lattice_of_250_files() {
     assert!(told.sections.len() > 700);
     let findings =
         slapos_profile::lint::lint(&question(), &files, slapos_profile::lint::Extent::All);
-    assert!(!findings.is_empty());
+    assert!(!findings.shown.is_empty());
     let profile = question().load(&files).unwrap();
     let svg = graph(&profile, Scope::All).unwrap().to_svg();
     assert!(svg.len() > 10_000);
@@ -189,4 +220,40 @@ fn tools_are_quick_on_a_lattice_of_250_files() {
         "{:?}",
         start.elapsed()
     );
+}
+
+#[test]
+fn annotate_of_sections_that_inherit_the_same_by_many_ways_is_told_once() {
+    let mut text = String::from("[buildout]\n[s0]\nx = 0\n");
+    for number in 1..40 {
+        let below = number - 1;
+        text.push_str(&format!(
+            "[a{number}]\n<= s{below}\nx = a\n[b{number}]\n<= s{below}\nx = b\n[s{number}]\n<= a{number}\n  b{number}\n  b{number}\n"
+        ));
+    }
+    let told = annotate(&question(), &Files::of(&[("main.cfg", &text)]), None).unwrap();
+    let story = &told.sections["s39"]["x"];
+    assert_eq!(story.value(), "b");
+    assert_eq!(story.history.len(), 1);
+    // One of each pair holds or was overridden, at each level, and the first.
+    assert_eq!(story.overrode.len(), 2 * 39);
+    let last = story.overrode.last().map(|change| change.section.as_str());
+    assert_eq!(last, Some("b38"));
+}
+
+#[test]
+fn annotate_tells_no_more_than_a_bounded_number_of_overridden_changes() {
+    let mut text = String::from("[buildout]\n");
+    let mut parents = String::new();
+    for number in 0..1_500 {
+        text.push_str(&format!("[p{number}]\nx = {number}\n"));
+        parents.push_str(&format!("  p{number}\n"));
+    }
+    text.push_str(&format!("[s]\n<=\n{parents}x = own\n"));
+    let files = Files::of(&[("main.cfg", &text)]);
+    let told = annotate(&question(), &files, Some("s")).unwrap();
+    let story = &told.sections["s"]["x"];
+    assert_eq!(story.overrode.len(), 1_000);
+    let nearest = story.overrode.last().map(|change| change.value.as_str());
+    assert_eq!(nearest, Some("1499"));
 }

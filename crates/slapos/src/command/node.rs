@@ -12,11 +12,14 @@ use serde::Serialize;
 use slapos_node::{InstanceStatus, Mode, PromiseSummary, SoftwareStatus};
 use std::path::{Path, PathBuf};
 
+mod prune;
+
 const EXAMPLES: &str = "\
 Examples:
   slapos node list                     The nodes that the master knows
   slapos node status                   This node, also when no master answers
   slapos node instance --dry-run       What the agent would do now
+  slapos node prune --dry-run          Shared parts that nothing needs any more
   slapos node promise slappart0        Check the promises of one partition now
   slapos node run --cfg slapos.cfg     Run on a Python `slapos proxy`, by its own file
 
@@ -49,6 +52,7 @@ enum Action {
     Instance(Step),
     /// Check promises now.
     Promise(Step),
+    Prune(prune::Args),
     /// Show how this node stands, also when no master answers.
     Status,
 }
@@ -74,6 +78,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Outcome {
         Action::Software(step) => software(context, cfg, step),
         Action::Instance(step) => instance(context, cfg, step),
         Action::Promise(step) => promise(context, cfg, step),
+        Action::Prune(args) => prune::run(context, &args),
         Action::Status => status(context, cfg),
     }
 }

@@ -24,6 +24,17 @@ pub(crate) fn block_signals(more: &[Signal]) -> Result<SigSet, Failure> {
     Ok(set)
 }
 
+/// Calls `stop` at each signal that asks to end, for a command that stops what it does and then says so.
+pub(crate) fn on_interrupt(stop: impl Fn() + Send + 'static) -> Result<(), Failure> {
+    let signals = block_signals(&[])?;
+    std::thread::spawn(move || {
+        while signals.wait().is_ok() {
+            stop();
+        }
+    });
+    Ok(())
+}
+
 /// Calls `end` once when the process is to end; again at each further signal.
 pub(super) fn on_ending(
     signals: SigSet,

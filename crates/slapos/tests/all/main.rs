@@ -9,6 +9,8 @@
 
 mod program;
 
+mod build;
+mod cache;
 mod cli;
 mod life;
 mod profile;

@@ -221,6 +221,65 @@ fn profile_fmt_checks_first_and_then_writes() {
     );
 }
 
+#[test]
+fn profile_fmt_of_standard_input_prints_it_or_says_why_not() {
+    let world = world();
+    let given = |words: &[&str], text: &str| {
+        let mut command = world.command(&[&["profile", "fmt", "-"], words].concat());
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut program = piped.stderr(Stdio::piped()).spawn().unwrap();
+        let mut input = program.stdin.take().unwrap();
+        // A program that refuses early reads no further.
+        drop(input.write_all(text.as_bytes()));
+        drop(input);
+        let output = program.wait_with_output().unwrap();
+        let words = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let code = output.status.code();
+        (code, words(output.stdout), words(output.stderr))
+    };
+    let (code, text, _) = given(&[], "[a]\nx=1\n");
+    assert_eq!((code, text.as_str()), (Some(0), "[a]\nx = 1\n"));
+    let (code, text, _) = given(&["--json"], "[a]\nx=1\n");
+    let found: Json = serde_json::from_str(&text).unwrap();
+    let row = json!({ "file": "-", "changed": true, "error": null, "text": "[a]\nx = 1\n" });
+    assert_eq!((code, &found["files"][0]), (Some(0), &row));
+    assert_eq!(given(&["--check"], "[a]\nx=1\n").0, Some(1));
+    let (code, text, told) = given(&["--json"], "no\n");
+    let found: Json = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (code, &found["files"][0]["changed"]),
+        (Some(1), &json!(false))
+    );
+    assert!(told.contains("line 1 "), "{told}");
+    // One byte more than the language takes: nothing of it is printed.
+    let longest = format!("[a]\n{}", "#\n".repeat((2 << 20) - 2));
+    assert_eq!(
+        given(&["--check"], &longest),
+        (Some(0), String::new(), String::new())
+    );
+    let long = format!("{longest}\n");
+    let (code, text, told) = given(&[], &long);
+    assert_eq!((code, text.as_str()), (Some(1), ""));
+    assert!(told.contains("more than 4194304 bytes"), "{told}");
+}
+
+#[test]
+fn profile_fmt_of_what_is_no_regular_file_is_refused_at_once() {
+    let world = world();
+    let pipe = world.path().join("pipe.cfg");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let long = format!("[a]\n{}", "#\n".repeat(2 << 20));
+    fs_err::write(world.path().join("long.cfg"), long).unwrap();
+    let ran = world.run(&["profile", "fmt", "pipe.cfg", "long.cfg", "."]);
+    assert_eq!(ran.code, Some(1), "{}", ran.shown());
+    assert!(ran.stderr.contains("pipe.cfg: it is not a regular file"));
+    assert!(ran.stderr.contains("long.cfg: it has more than 4194304"));
+    assert_eq!(
+        world.run(&["profile", "fmt", "-", "long.cfg"]).code,
+        Some(2)
+    );
+}
+
 /// An editor that talks to the program over pipes.
 struct Editor {
     program: Child,

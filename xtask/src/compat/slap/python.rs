@@ -1,6 +1,6 @@
 //! The genuine package in a virtual environment below the target folder, made once.
 
-use crate::command::{run_with, say, top};
+use crate::venv;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,32 +21,10 @@ pub(crate) struct Python {
 impl Python {
     /// Makes it, or finds it made.
     pub(crate) fn ensure() -> Result<Self, String> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        let dir = target
-            .unwrap_or_else(|| top().join("target"))
-            .join("compat/venv");
-        let python = Self {
-            bin: dir.join("bin"),
-        };
-        // Written last: an interrupted installation is begun again.
-        let mark = dir.join("installed");
-        let wanted = PACKAGES.join("\n");
-        if std::fs::read_to_string(&mark).is_ok_and(|text| text == wanted) {
-            return Ok(python);
-        }
-        say("installing slapos.core from PyPI, some minutes the first time");
-        run_with(
-            Command::new(find_interpreter()?)
-                .args(["-m", "venv"])
-                .arg(&dir),
-        )?;
-        let mut install = python.command("python");
-        install
-            .args(["-m", "pip", "install", "--quiet"])
-            .args(PACKAGES);
-        run_with(&mut install)?;
-        std::fs::write(&mark, wanted).map_err(|error| format!("{}: {error}", mark.display()))?;
-        Ok(python)
+        let folder = venv::ensure("slapos.core", &find_interpreter()?, PACKAGES)?;
+        Ok(Self {
+            bin: folder.join("bin"),
+        })
     }
 
     /// A program of the environment.

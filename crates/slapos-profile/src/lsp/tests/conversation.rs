@@ -115,10 +115,8 @@ fn answer_of_what_cannot_be_understood_is_an_error() {
 fn serve_greets_tells_problems_and_ends_when_asked() {
     let (ours, theirs) = Connection::memory();
     let files = Files(BTreeMap::new());
-    let serving = std::thread::spawn(move || {
-        let files: Box<dyn Fetch> = Box::new(files);
-        serve(&ours, files, Machine::linux("x86_64")).is_ok()
-    });
+    let serving =
+        std::thread::spawn(move || serve(&ours, Box::new(files), Machine::linux("x86_64")).is_ok());
     let ask = |id: i32, method: &str, params: Json| {
         let request = Request::new(RequestId::from(id), method.to_owned(), params);
         theirs.sender.send(request.into()).unwrap();
@@ -143,4 +141,116 @@ fn serve_greets_tells_problems_and_ends_when_asked() {
     assert_eq!(next()["id"], 2);
     tell("exit", json!(null));
     assert!(serving.join().unwrap());
+}
+
+/// A web of one page that says each time that it gives a copy, and counts.
+struct Web(Rc<std::cell::Cell<usize>>);
+
+impl Fetch for Web {
+    fn fetch(&self, location: &str) -> Result<String, FetchFailure> {
+        if !location.starts_with("http://") {
+            return Err(FetchFailure::NotFound);
+        }
+        self.0.set(self.0.get() + 1);
+        Ok("[common]\n".to_owned())
+    }
+}
+
+impl Source for Web {
+    fn take_warnings(&self) -> Vec<String> {
+        vec![format!("{} copies", self.0.get())]
+    }
+}
+
+#[test]
+fn save_asks_the_disk_again_and_not_the_web_and_warnings_are_logged() {
+    let asked = Rc::new(std::cell::Cell::new(0));
+    let params = serde_json::from_value(json!({ "capabilities": {} })).unwrap();
+    let web = Box::new(Web(Rc::clone(&asked)));
+    let mut server = Server::new(web, Machine::linux("x86_64"), &params);
+    open(
+        &mut server,
+        "a.cfg",
+        "[buildout]\nextends = http://h/x.cfg\n",
+    );
+    server.tell();
+    assert_eq!(asked.get(), 1);
+    let saved = json!({ "textDocument": { "uri": "file:///w/a.cfg" } });
+    server.notice(Notification::new("textDocument/didSave".to_owned(), saved));
+    assert_eq!(count(&server.tell(), "a.cfg"), Some(0));
+    assert_eq!(asked.get(), 1);
+    let logs = server.logs();
+    assert_eq!(logs[0].method, "window/logMessage");
+    assert_eq!(logs[0].params, json!({ "type": 2, "message": "1 copies" }));
+}
+
+#[test]
+fn analyses_are_kept_of_open_documents_only() {
+    let mut server = server();
+    for number in 0..20 {
+        let name = format!("other-{number}.cfg");
+        ask(&mut server, "textDocument/hover", (&name, 0, 0), json!({}));
+    }
+    ask(
+        &mut server,
+        "textDocument/hover",
+        ("main.cfg", 0, 0),
+        json!({}),
+    );
+    assert_eq!(server.analyses.len(), 1);
+}
+
+#[test]
+fn text_of_a_document_that_is_too_long_is_not_kept_and_the_disk_does_not_stand_in() {
+    let mut server = server();
+    change(&mut server, "main.cfg", &"#".repeat(FILE_BYTES_MAX + 1));
+    let told = server.tell();
+    let found = &told[0].params["diagnostics"][0];
+    assert_eq!(found["code"], "fetch-failed");
+    assert!(found["message"].as_str().unwrap().contains("bytes"));
+    let options = json!({ "options": { "tabSize": 2, "insertSpaces": true } });
+    let refused = ask(
+        &mut server,
+        "textDocument/formatting",
+        ("main.cfg", 0, 0),
+        options,
+    );
+    assert!(refused.as_str().unwrap().contains("cannot be read"));
+}
+
+#[test]
+fn formatting_gives_what_fmt_writes_whatever_ends_the_lines() {
+    let mut server = server();
+    let options = json!({ "options": { "tabSize": 2, "insertSpaces": true } });
+    for (text, end) in [
+        ("[a]\r\nx = 1\r\n", (2, 0)),
+        ("\u{feff}[a]\nx = 1\n", (2, 0)),
+        ("[a]\nx = \u{1d54f}", (1, 6)),
+        ("[a]\rx = 1\r", (2, 0)),
+    ] {
+        change(&mut server, "main.cfg", text);
+        let edits = ask(
+            &mut server,
+            "textDocument/formatting",
+            ("main.cfg", 0, 0),
+            options.clone(),
+        );
+        let wanted = crate::format::format(text).unwrap();
+        assert_ne!(wanted, text);
+        assert_eq!(edits[0]["newText"], wanted, "{text:?}");
+        let (line, character) = end;
+        assert_eq!(
+            edits[0]["range"]["end"],
+            json!({ "line": line, "character": character }),
+            "{text:?}"
+        );
+    }
+    change(&mut server, "main.cfg", "[a]\nx = 1\n");
+    let none = ask(
+        &mut server,
+        "textDocument/formatting",
+        ("main.cfg", 0, 0),
+        options,
+    );
+    assert_eq!(none, json!([]));
 }

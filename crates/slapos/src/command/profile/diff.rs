@@ -13,7 +13,7 @@ Examples:
 
 Both are resolved and their values compared, wherever they were written. Two copies of a tree of
 files in different folders are the same: their folders count as equal. Sections that cannot be
-resolved are left out.";
+resolved are told of if what is wrong with them is not the same on both sides.";
 
 /// Compare the resolved results of two profiles.
 #[derive(Debug, clap::Args)]

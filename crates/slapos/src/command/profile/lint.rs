@@ -2,7 +2,7 @@
 
 use super::{Named, answer, tell_warnings};
 use crate::failure::{Exit, Outcome};
-use slapos_profile::lint::{Extent, counts, findings_json, findings_text, lint};
+use slapos_profile::lint::{Extent, lint};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,12 +41,7 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
     let disk = args.named.disk();
     let findings = lint(&question, &disk, extent);
     tell_warnings(&disk);
-    answer(
-        json,
-        || findings_json(&findings),
-        || findings_text(&findings),
-    )?;
-    let (errors, warnings) = counts(&findings);
-    let is_bad = errors > 0 || (args.deny_warnings && warnings > 0);
+    answer(json, || findings.to_json(), || findings.to_text())?;
+    let is_bad = findings.errors > 0 || (args.deny_warnings && findings.warnings > 0);
     Ok(if is_bad { Exit::Failed } else { Exit::Done })
 }
