@@ -4,6 +4,7 @@
 //! is sent. What is not found is answered with 403, as clients of this wire expect. No rule is
 //! here: methods call `app` through the same helpers as `http/slap`. Start with [`routes`].
 
+mod elsewhere;
 mod instance;
 mod node;
 mod refusal;

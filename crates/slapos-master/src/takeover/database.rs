@@ -71,11 +71,7 @@ impl ProxyFile {
         // The name is one of the file's own tables and ends in a number.
         let sql = format!("SELECT * FROM \"{}\"", table.replace('"', "\"\""));
         let mut statement = self.connection.prepare(&sql).map_err(failed)?;
-        let columns: Vec<String> = statement
-            .column_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([]).map_err(failed)?;
         let mut read = Vec::new();
         while let Some(row) = rows.next().map_err(failed)? {

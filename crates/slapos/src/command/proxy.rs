@@ -5,12 +5,14 @@
 //! [`run`]; the file's language is in `ini.rs`.
 
 pub(crate) mod ini;
+mod masters;
 
 use crate::engine::{self, ChildArgs};
 use crate::failure::{Failure, Outcome};
 use clap::Subcommand;
 use ini::Ini;
-use slapos_master::{Database, MasterConfig, OtherMaster, ProxyConfig};
+use masters::{MASTER, MASTER_KEYS, read_masters};
+use slapos_master::{Database, MasterConfig, ProxyConfig};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -207,45 +209,6 @@ fn read_host(host: Option<&str>) -> Result<IpAddr, Failure> {
 fn read_port(text: &str) -> Result<u16, Failure> {
     text.parse()
         .map_err(|_| Failure::new(format!("`{text}` is no port")))
-}
-
-/// How the section of another master begins, and what may stand in it.
-const MASTER: &str = "multimaster/";
-const MASTER_KEYS: [&str; 6] = [
-    "key",
-    "cert",
-    "ca",
-    "software_release_list",
-    "computer",
-    "partition",
-];
-
-fn read_masters(ini: &Ini) -> Result<BTreeMap<String, OtherMaster>, Failure> {
-    let mut masters = BTreeMap::new();
-    for section in ini.sections() {
-        let Some(url) = section.strip_prefix(MASTER) else {
-            continue;
-        };
-        let find = |key: &str| {
-            let found = ini.find(section, key);
-            found.map_err(|cause| Failure::new(format!("[{section}] {key}: {cause}")))
-        };
-        let path = |key: &str| Ok::<_, Failure>(find(key)?.map(PathBuf::from));
-        let releases = find("software_release_list")?.unwrap_or_default();
-        let releases = releases.lines().map(str::trim);
-        let other = OtherMaster {
-            key: path("key")?,
-            cert: path("cert")?,
-            ca: path("ca")?,
-            releases: releases
-                .filter(|line| !line.is_empty())
-                .map(str::to_owned)
-                .collect(),
-            seat: find("computer")?.zip(find("partition")?),
-        };
-        masters.insert(url.to_owned(), other);
-    }
-    Ok(masters)
 }
 
 fn read_products(text: &str) -> Result<BTreeMap<String, String>, Failure> {

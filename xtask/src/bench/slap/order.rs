@@ -90,25 +90,7 @@ fn report(
     theirs: Option<&Measured>,
     ours: Measured,
 ) {
-    let middle = |values: &[f64]| Spread::of(values.to_vec()).median;
-    let beside = theirs.map(|theirs| {
-        format!(
-            "; theirs {:.2} ms, lost {:?}, refused {}",
-            middle(&theirs.cpu_ms),
-            theirs.lost,
-            theirs.refused
-        )
-    });
-    let what = format!(
-        "new instances, {connections} connections, {} rounds of {}; CPU {:.3} ms each, lost {:?}, \
-         generator {:.2} of a core{}",
-        run.rounds,
-        run.requests,
-        middle(&ours.cpu_ms),
-        ours.lost,
-        middle(&ours.generator),
-        beside.unwrap_or_default()
-    );
+    let what = describe(run, connections, theirs, &ours);
     let same = format!("the same instance again and again, {connections} connections");
     let values = [(what, ours.new, goal), (same, ours.same, SAME_GOAL)];
     for (index, (what, own, goal)) in values.into_iter().enumerate() {
@@ -126,21 +108,35 @@ fn report(
     }
 }
 
+fn describe(run: &Run, connections: usize, theirs: Option<&Measured>, ours: &Measured) -> String {
+    let middle = |values: &[f64]| Spread::of(values.to_vec()).median;
+    let beside = theirs.map(|theirs| {
+        format!(
+            "; theirs {:.2} ms, lost {:?}, refused {}",
+            middle(&theirs.cpu_ms),
+            theirs.lost,
+            theirs.refused
+        )
+    });
+    format!(
+        "new instances, {connections} connections, {} rounds of {}; CPU {:.3} ms each, lost {:?}, \
+         generator {:.2} of a core{}",
+        run.rounds,
+        run.requests,
+        middle(&ours.cpu_ms),
+        ours.lost,
+        middle(&ours.generator),
+        beside.unwrap_or_default()
+    )
+}
+
 fn one_round(
     side: &Side,
     computer: &str,
     (count, connections): (usize, usize),
     measured: &mut Measured,
 ) -> Outcome {
-    let node = match side.kind {
-        Kind::Master => Some(FakeNode::join(
-            &side.client()?,
-            side.address,
-            computer,
-            count,
-        )?),
-        _ => side.offer(computer, count).map(|()| None)?,
-    };
+    let node = join(side, computer, count)?;
     let names: Vec<String> = (0..count)
         .map(|index| format!("i-{computer}-{index}"))
         .collect();
@@ -165,6 +161,15 @@ fn one_round(
     count_refused(side, &load)?;
     measured.same.push(load.rate());
     Ok(())
+}
+
+/// A node with so many free partitions; one that proves itself where it has to.
+fn join(side: &Side, computer: &str, count: usize) -> Result<Option<FakeNode>, String> {
+    if side.kind == Kind::Master {
+        return FakeNode::join(&side.client()?, side.address, computer, count).map(Some);
+    }
+    side.offer(computer, count)?;
+    Ok(None)
 }
 
 /// What the node is not told of; of ours, none may be missing.

@@ -31,47 +31,25 @@ pub(super) fn run(python: &Python, program: &Path) -> Outcome {
     let mut proxy = Peer::start(python, None, &dir.path().join("proxy"), "")?;
     let node = OurNode::start(program, dir, &proxy)?;
     let release = node.release()?;
-    let ask = |more: &[&'static str]| -> Vec<String> {
-        let mut words = vec!["request".to_owned(), "web".to_owned(), release.clone()];
-        words.extend(more.iter().map(|&word| word.to_owned()));
-        words
-    };
-    let says = |proxy: &Peer, words: Vec<String>, text: &str| {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let ask = |proxy: &Peer, more: &[&str], text: &str| {
+        let mut words = vec!["request", "web", release.as_str()];
+        words.extend(more);
         proxy.slapos_will_say(python, &words, text)
     };
     proxy.slapos_will_say(python, &["computer", "info", "comp"], "comp")?;
     proxy.slapos_says(python, &["supply", &release, "comp"], "Done.")?;
-    says(
-        &proxy,
-        ask(&["--parameters", "greeting=hello"]),
-        "'greeting': 'hello'",
-    )?;
+    let (hello, bye) = (["--parameters", "greeting=hello"], "greeting=bye");
+    ask(&proxy, &hello, "'greeting': 'hello'")?;
     let pid = node.wait_service(true)?;
     node.survive(&mut proxy, pid)?;
-    says(
-        &proxy,
-        ask(&["--parameters", "greeting=bye"]),
-        "'greeting': 'bye'",
-    )?;
+    ask(&proxy, &["--parameters", bye], "'greeting': 'bye'")?;
     say("our node on the genuine proxy: built, asked, changed; the proxy's absence was survived");
-    says(
-        &proxy,
-        ask(&["--parameters", "greeting=bye", "--state", "stopped"]),
-        "stopped",
-    )?;
-    node.wait_service(false)?;
-    says(
-        &proxy,
-        ask(&["--parameters", "greeting=bye", "--state", "started"]),
-        "started",
-    )?;
-    node.wait_service(true)?;
-    says(&proxy, ask(&["--state", "destroyed"]), "destroyed")?;
-    wait_for("the partition to be free and empty", LIMIT, || {
-        let is_empty = !node.path("inst/slappart0/etc").exists();
-        Ok((is_empty && !proxy.told()?.contains(">web<")).then_some(()))
-    })?;
+    for (state, runs) in [("stopped", false), ("started", true)] {
+        ask(&proxy, &["--parameters", bye, "--state", state], state)?;
+        node.wait_service(runs)?;
+    }
+    ask(&proxy, &["--state", "destroyed"], "destroyed")?;
+    node.wait_removed(&proxy)?;
     proxy.slapos_says(python, &["remove", &release, "comp"], "Done.")?;
     wait_for("the release to be removed", LIMIT, || {
         Ok((!node.has_release()).then_some(()))
@@ -170,37 +148,19 @@ impl<'p> OurNode<'p> {
         })
     }
 
+    fn wait_removed(&self, proxy: &Peer) -> Outcome {
+        wait_for("the partition to be free and empty", LIMIT, || {
+            let is_empty = !self.path("inst/slappart0/etc").exists();
+            Ok((is_empty && !proxy.told()?.contains(">web<")).then_some(()))
+        })
+    }
+
     /// The proxy dies; something that answers 500, 404, 408 and silence stands in its place; it
     /// comes back. The service runs all the time.
     fn survive(&self, proxy: &mut Peer, pid: u32) -> Outcome {
         proxy.kill();
         pause(Duration::from_secs(3));
-        let listener = TcpListener::bind(proxy.address).map_err(|error| error.to_string())?;
-        listener
-            .set_nonblocking(true)
-            .map_err(|error| error.to_string())?;
-        let end = std::time::Instant::now() + CONFUSED;
-        let mut answers = ["500 X", "404 X", "408 X", "200 OK", ""]
-            .into_iter()
-            .cycle();
-        let mut count = 0;
-        while std::time::Instant::now() < end {
-            let Ok((mut stream, _)) = listener.accept() else {
-                pause(Duration::from_millis(50));
-                continue;
-            };
-            count += 1;
-            drop(stream.set_nonblocking(false));
-            drop(stream.read(&mut [0; 4096]));
-            let head = answers.next().unwrap_or_default();
-            if !head.is_empty() {
-                let text = format!(
-                    "HTTP/1.1 {head}\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>"
-                );
-                drop(stream.write_all(text.as_bytes()));
-            }
-        }
-        drop(listener);
+        let count = confuse(proxy.address).map_err(|error| error.to_string())?;
         if count < 2 {
             return Err(format!(
                 "the node asked only {count} times while its master was confused"
@@ -214,6 +174,33 @@ impl<'p> OurNode<'p> {
             )),
         }
     }
+}
+
+/// Answers nonsense in the proxy's place for a while: how often it was asked.
+fn confuse(address: std::net::SocketAddr) -> std::io::Result<usize> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let end = std::time::Instant::now() + CONFUSED;
+    let mut answers = ["500 X", "404 X", "408 X", "200 OK", ""]
+        .into_iter()
+        .cycle();
+    let mut count = 0;
+    while std::time::Instant::now() < end {
+        let Ok((mut stream, _)) = listener.accept() else {
+            pause(Duration::from_millis(50));
+            continue;
+        };
+        count += 1;
+        drop(stream.set_nonblocking(false));
+        drop(stream.read(&mut [0; 4096]));
+        let head = answers.next().unwrap_or_default();
+        if !head.is_empty() {
+            let text =
+                format!("HTTP/1.1 {head}\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>");
+            drop(stream.write_all(text.as_bytes()));
+        }
+    }
+    Ok(count)
 }
 
 impl Drop for OurNode<'_> {

@@ -125,10 +125,28 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     let at = dir.path().join("ours");
     std::fs::create_dir(&at).map_err(|error| error.to_string())?;
     let into = at.join("proxy.db");
+    import_thrice(program, &source, &into)?;
+    let ours = Peer::start(python, Some(program), &at, "")?;
+    let after = ours.slapos(python, &["service", "list"])?;
+    if after != before {
+        return Err(format!(
+            "the list of services is another after the move:\n{before:?}\n{after:?}"
+        ));
+    }
+    for words in &asked {
+        ours.slapos_says(python, words, "")?;
+    }
+    compare(&their_told, &ours.told()?)?;
+    say("a genuine proxy's tree, share, values and states were taken over");
+    Ok(())
+}
+
+/// Dry, for real, and again: the first says what the second does, the third finds all there.
+fn import_thrice(program: &Path, source: &Path, into: &Path) -> Outcome {
     let import = |more: &[&str]| {
         let mut command = Command::new(program);
         command.args(["--json", "master", "import", "--from-proxy"]);
-        command.arg(&source).arg("--into").arg(&into).args(more);
+        command.arg(source).arg("--into").arg(into).args(more);
         let output = command.output().map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         match output.status.success() {
@@ -143,18 +161,6 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     if wet.contains("\"left\"") || again.contains("\"taken\"") {
         return Err(format!("not all is taken over, once:\n{wet}\n{again}"));
     }
-    let ours = Peer::start(python, Some(program), &at, "")?;
-    let after = ours.slapos(python, &["service", "list"])?;
-    if after != before {
-        return Err(format!(
-            "the list of services is another after the move:\n{before:?}\n{after:?}"
-        ));
-    }
-    for words in &asked {
-        ours.slapos_says(python, words, "")?;
-    }
-    compare(&their_told, &ours.told()?)?;
-    say("a genuine proxy's tree, share, values and states were taken over");
     Ok(())
 }
 

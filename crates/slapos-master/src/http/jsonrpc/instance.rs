@@ -1,12 +1,13 @@
 //! Methods about instances and shares.
 
+use super::elsewhere::{elsewhere_json, fake_json};
 use super::refusal::JsonRefusal;
 use super::{Answer, Call};
 use crate::app::caller::Act;
 use crate::app::tree::{self, Removal};
 use crate::app::{AppError, Caller, Proof};
 use crate::http::slap::instance::{
-    Network, Shown, by_form, flat, json_to_map, sla_of, status_text, to_map,
+    Network, Shown, by_form, flat, json_to_map, sla_of, status_text,
 };
 use crate::http::slap::partition::{NOT_ASKED, children_text, keep_state};
 use crate::http::slap::request::{Asked, Outcome, ask, host_of};
@@ -17,7 +18,6 @@ use crate::store::{Tx, node, tree as trees};
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 use slapos_api::ErrorCode;
-use slapos_api::slap::{Value, python_text};
 use slapos_api::wire::JsonMap;
 use std::sync::Arc;
 
@@ -284,50 +284,6 @@ pub(super) async fn request(call: Call) -> Answer {
         Outcome::Waits => Ok(not_ready()),
         Outcome::Elsewhere(answer) => Ok(elsewhere_json(&words, &answer)),
     }
-}
-
-/// What another master serves, as far as its answer says.
-fn elsewhere_json(asked: &Asked, answer: &Value) -> Json {
-    let text = |key: &str| answer.find(key).map(python_text).unwrap_or_default();
-    let texts = |key: &str| {
-        let entries = answer.find(key).and_then(Value::as_dict);
-        Json::Object(to_map(entries.unwrap_or_default()))
-    };
-    json!({
-        "title": asked.title,
-        "instance_guid": text("_instance_guid"),
-        "software_release_uri": asked.release,
-        "software_type": text("slap_software_type"),
-        "state": asked.state,
-        "connection_parameters": texts("_connection_dict"),
-        "parameters": asked.parameters,
-        "shared": asked.shared,
-        "root_instance_title": asked.title,
-        "ip_list": [], "full_ip_list": [], "sla_parameters": {},
-        "computer_guid": text("slap_computer_id"),
-        "compute_partition_id": text("slap_computer_partition_id"),
-        "processing_timestamp": 0,
-        "access_status_message": "",
-    })
-}
-
-fn fake_json(asked: &Asked, fake: &frontend::FakeFrontend) -> Json {
-    json!({
-        "title": asked.title,
-        "instance_guid": format!("{}______1", asked.title),
-        "software_release_uri": asked.release,
-        "software_type": asked.software_type,
-        "state": asked.state,
-        "connection_parameters": fake.connection,
-        "parameters": asked.parameters,
-        "shared": true,
-        "root_instance_title": asked.title,
-        "ip_list": [], "full_ip_list": [], "sla_parameters": {},
-        "computer_guid": "",
-        "compute_partition_id": fake.partition,
-        "processing_timestamp": 0,
-        "access_status_message": "",
-    })
 }
 
 pub(super) async fn report_state(call: Call) -> Answer {
