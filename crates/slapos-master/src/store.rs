@@ -76,7 +76,7 @@ pub enum StoreError {
     },
     /// Made by another program.
     #[error(
-        "{0} is the database of another program, such as a Python `slapos proxy`, and is left as it is; name another file, its state cannot be taken over yet"
+        "{0} is the database of another program, such as a Python `slapos proxy`, and is left as it is; name another file, and take its state over with `slapos master import --from-proxy`"
     )]
     Foreign(String),
     /// A value in a row that no program of ours writes.

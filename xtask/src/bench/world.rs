@@ -15,7 +15,8 @@ use slapos_api::{Client, Credential};
 use slapos_supervise::GroupStatus;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
-use std::os::unix::{fs::PermissionsExt, net::UnixStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -248,7 +249,6 @@ fn write_settings(root: &Path, users: Option<&str>) -> Result<(), String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// A port of this machine that nobody listens on.
 pub(crate) fn free_address() -> Result<SocketAddr, String> {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())

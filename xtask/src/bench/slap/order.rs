@@ -90,12 +90,35 @@ fn report(
     theirs: Option<&Measured>,
     ours: Measured,
 ) {
+    let what = describe(run, connections, theirs, &ours);
+    let same = format!("the same instance again and again, {connections} connections");
+    let values = [(what, ours.new, goal), (same, ours.same, SAME_GOAL)];
+    for (index, (what, own, goal)) in values.into_iter().enumerate() {
+        let own = Spread::of(own);
+        let mut figure = Figure::new(ids[index], what, own).unit("/s");
+        if let Some(theirs) = theirs {
+            let theirs = Spread::of(if index == 0 {
+                theirs.new.clone()
+            } else {
+                theirs.same.clone()
+            });
+            figure = figure.goal(ahead(theirs, own.median / theirs.median, Some(goal)));
+        }
+        run.report(figure);
+    }
+}
+
+fn describe(run: &Run, connections: usize, theirs: Option<&Measured>, ours: &Measured) -> String {
     let middle = |values: &[f64]| Spread::of(values.to_vec()).median;
     let beside = theirs.map(|theirs| {
-        let (cpu, lost, refused) = (middle(&theirs.cpu_ms), &theirs.lost, theirs.refused);
-        format!("; theirs {cpu:.2} ms, lost {lost:?}, refused {refused}")
+        format!(
+            "; theirs {:.2} ms, lost {:?}, refused {}",
+            middle(&theirs.cpu_ms),
+            theirs.lost,
+            theirs.refused
+        )
     });
-    let what = format!(
+    format!(
         "new instances, {connections} connections, {} rounds of {}; CPU {:.3} ms each, lost {:?}, \
          generator {:.2} of a core{}",
         run.rounds,
@@ -104,18 +127,7 @@ fn report(
         ours.lost,
         middle(&ours.generator),
         beside.unwrap_or_default()
-    );
-    let same = format!("the same instance again and again, {connections} connections");
-    let values = [(what, ours.new, goal), (same, ours.same, SAME_GOAL)];
-    for (index, (what, own, goal)) in values.into_iter().enumerate() {
-        let own = Spread::of(own);
-        let mut figure = Figure::new(ids[index], what, own).unit("/s");
-        if let Some(theirs) = theirs {
-            let theirs = Spread::of([&theirs.new, &theirs.same][index].clone());
-            figure = figure.goal(ahead(theirs, own.median / theirs.median, Some(goal)));
-        }
-        run.report(figure);
-    }
+    )
 }
 
 fn one_round(
@@ -124,15 +136,10 @@ fn one_round(
     (count, connections): (usize, usize),
     measured: &mut Measured,
 ) -> Outcome {
-    let node = match side.kind {
-        Kind::Master => {
-            let client = side.client()?;
-            Some(FakeNode::join(&client, side.address, computer, count)?)
-        }
-        _ => side.offer(computer, count).map(|()| None)?,
-    };
-    let name = |index| format!("i-{computer}-{index}");
-    let names: Vec<String> = (0..count).map(name).collect();
+    let node = join(side, computer, count)?;
+    let names: Vec<String> = (0..count)
+        .map(|index| format!("i-{computer}-{index}"))
+        .collect();
     let requests: Vec<Vec<u8>> = names
         .iter()
         .map(|name| side.ask().request(name, computer))
@@ -154,6 +161,15 @@ fn one_round(
     count_refused(side, &load)?;
     measured.same.push(load.rate());
     Ok(())
+}
+
+/// A node with so many free partitions; one that proves itself where it has to.
+fn join(side: &Side, computer: &str, count: usize) -> Result<Option<FakeNode>, String> {
+    if side.kind == Kind::Master {
+        return FakeNode::join(&side.client()?, side.address, computer, count).map(Some);
+    }
+    side.offer(computer, count)?;
+    Ok(None)
 }
 
 /// What the node is not told of; of ours, none may be missing.

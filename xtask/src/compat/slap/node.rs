@@ -9,7 +9,7 @@ use crate::command::{say, top};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -31,24 +31,31 @@ pub(super) fn run(python: &Python, program: &Path) -> Outcome {
     let mut proxy = Peer::start(python, None, &dir.path().join("proxy"), "")?;
     let node = OurNode::start(program, dir, &proxy)?;
     let release = node.release()?;
-    let says = |proxy: &Peer, more: &[&str], text: &str| {
-        let words = [&["request", "web", release.as_str()], more].concat();
+    let ask = |proxy: &Peer, more: &[&str], text: &str| {
+        let mut words = vec!["request", "web", release.as_str()];
+        words.extend(more);
         proxy.slapos_will_say(python, &words, text)
     };
     proxy.slapos_will_say(python, &["computer", "info", "comp"], "comp")?;
     proxy.slapos_says(python, &["supply", &release, "comp"], "Done.")?;
-    let (hello, bye) = ("greeting=hello", "greeting=bye");
-    says(&proxy, &["--parameters", hello], "'greeting': 'hello'")?;
+    let (hello, bye) = (["--parameters", "greeting=hello"], "greeting=bye");
+    ask(&proxy, &hello, "'greeting': 'hello'")?;
     let pid = node.wait_service(true)?;
     node.survive(&mut proxy, pid)?;
-    says(&proxy, &["--parameters", bye], "'greeting': 'bye'")?;
+    ask(&proxy, &["--parameters", bye], "'greeting': 'bye'")?;
     say("our node on the genuine proxy: built, asked, changed; the proxy's absence was survived");
     for (state, runs) in [("stopped", false), ("started", true)] {
-        says(&proxy, &["--parameters", bye, "--state", state], state)?;
+        ask(&proxy, &["--parameters", bye, "--state", state], state)?;
         node.wait_service(runs)?;
     }
-    says(&proxy, &["--state", "destroyed"], "destroyed")?;
-    node.leave(python, &proxy, &release)
+    ask(&proxy, &["--state", "destroyed"], "destroyed")?;
+    node.wait_removed(&proxy)?;
+    proxy.slapos_says(python, &["remove", &release, "comp"], "Done.")?;
+    wait_for("the release to be removed", LIMIT, || {
+        Ok((!node.has_release()).then_some(()))
+    })?;
+    say("our node on the genuine proxy: the whole life is as with the original");
+    Ok(())
 }
 
 impl<'p> OurNode<'p> {
@@ -141,18 +148,11 @@ impl<'p> OurNode<'p> {
         })
     }
 
-    /// What was destroyed goes, then its release.
-    fn leave(&self, python: &Python, proxy: &Peer, release: &str) -> Outcome {
+    fn wait_removed(&self, proxy: &Peer) -> Outcome {
         wait_for("the partition to be free and empty", LIMIT, || {
             let is_empty = !self.path("inst/slappart0/etc").exists();
             Ok((is_empty && !proxy.told()?.contains(">web<")).then_some(()))
-        })?;
-        proxy.slapos_says(python, &["remove", release, "comp"], "Done.")?;
-        wait_for("the release to be removed", LIMIT, || {
-            Ok((!self.has_release()).then_some(()))
-        })?;
-        say("our node on the genuine proxy: the whole life is as with the original");
-        Ok(())
+        })
     }
 
     /// The proxy dies; something that answers 500, 404, 408 and silence stands in its place; it
@@ -160,7 +160,7 @@ impl<'p> OurNode<'p> {
     fn survive(&self, proxy: &mut Peer, pid: u32) -> Outcome {
         proxy.kill();
         pause(Duration::from_secs(3));
-        let count = confuse(proxy.address)?;
+        let count = confuse(proxy.address).map_err(|error| error.to_string())?;
         if count < 2 {
             return Err(format!(
                 "the node asked only {count} times while its master was confused"
@@ -176,12 +176,10 @@ impl<'p> OurNode<'p> {
     }
 }
 
-/// Answers for a while as no master does; how often it was asked.
-fn confuse(address: SocketAddr) -> Result<u32, String> {
-    let listener = TcpListener::bind(address).map_err(|error| error.to_string())?;
-    listener
-        .set_nonblocking(true)
-        .map_err(|error| error.to_string())?;
+/// Answers nonsense in the proxy's place for a while: how often it was asked.
+fn confuse(address: std::net::SocketAddr) -> std::io::Result<usize> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
     let end = std::time::Instant::now() + CONFUSED;
     let mut answers = ["500 X", "404 X", "408 X", "200 OK", ""]
         .into_iter()

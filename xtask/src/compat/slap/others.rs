@@ -95,8 +95,6 @@ fn publish(far: &Peer) -> Outcome {
     told.map_err(|error| error.to_string())
 }
 
-const NAMED: [&str; 2] = ["--parameters", "name=you"];
-
 /// A proxy of the original with a tree, a share and values; taken over; asked the same.
 pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     let dir = tempfile::Builder::new().prefix("slap").tempdir();
@@ -107,7 +105,14 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     let asked = [
         vec!["request", "db", RELEASE, "--parameters", EXACT],
         vec!["request", "web", RELEASE, "--state", "stopped"],
-        [&["request", "site", RELEASE, "--slave"], &NAMED[..]].concat(),
+        vec![
+            "request",
+            "site",
+            RELEASE,
+            "--slave",
+            "--parameters",
+            "name=you",
+        ],
     ];
     for words in &asked {
         theirs.slapos_says(python, words, "")?;
@@ -119,7 +124,8 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     theirs.kill();
     let at = dir.path().join("ours");
     std::fs::create_dir(&at).map_err(|error| error.to_string())?;
-    import_thrice(program, &source, &at.join("proxy.db"))?;
+    let into = at.join("proxy.db");
+    import_thrice(program, &source, &into)?;
     let ours = Peer::start(python, Some(program), &at, "")?;
     let after = ours.slapos(python, &["service", "list"])?;
     if after != before {
@@ -135,7 +141,7 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     Ok(())
 }
 
-/// Only told, done, and done again: the first says what the second does, the third finds all done.
+/// Dry, for real, and again: the first says what the second does, the third finds all there.
 fn import_thrice(program: &Path, source: &Path, into: &Path) -> Outcome {
     let import = |more: &[&str]| {
         let mut command = Command::new(program);
@@ -176,7 +182,7 @@ fn compare(theirs: &str, ours: &str) -> Outcome {
         let words = text.split(['<', '>']).map(str::to_owned);
         let is_time = |word: &String| word.parse::<f64>().is_ok_and(|number| number > 1e9);
         let mut words: Vec<String> = words.filter(|word| !is_time(word)).collect();
-        words.retain(|word| !word.starts_with("dictionary id=") && !word.starts_with("list id="));
+        words.retain(|word| !word.contains(" id=\"i"));
         words.sort();
         words
     };

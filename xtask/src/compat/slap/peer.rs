@@ -30,13 +30,10 @@ impl Peer {
     ) -> Result<Self, String> {
         let address = free_address()?;
         std::fs::create_dir_all(dir).map_err(|error| error.to_string())?;
-        let program = match ours {
-            Some(program) => program.display().to_string(),
-            None => {
-                let command = python.command("slapos");
-                command.get_program().to_string_lossy().into()
-            }
-        };
+        let program = ours.map_or_else(
+            || PathBuf::from(python.command("slapos").get_program()),
+            Path::to_owned,
+        );
         let (cfg, port) = (dir.join("proxy.cfg"), address.port());
         let text = format!(
             "[slapos]\ncomputer_id = comp\nmaster_url = http://127.0.0.1:{port}/\n[slapproxy]\n\
@@ -45,11 +42,14 @@ impl Peer {
         );
         std::fs::write(&cfg, text).map_err(|error| error.to_string())?;
         // The original's proxy does not say by itself where its pages are.
-        let url = format!("http://127.0.0.1:{port}/");
-        let client = format!("[slapos]\nmaster_url = {url}\nmaster_rest_url = {url}hateoas\n");
+        let client = format!(
+            "[slapos]\nmaster_url = http://127.0.0.1:{port}/\n\
+             master_rest_url = http://127.0.0.1:{port}/hateoas\n"
+        );
         std::fs::write(dir.join("client.cfg"), client).map_err(|error| error.to_string())?;
-        let mut command = vec![program];
-        command.extend(["proxy", "start", "--cfg"].map(str::to_owned));
+        let words = ["proxy", "start", "--cfg"].map(str::to_owned);
+        let mut command = vec![program.display().to_string()];
+        command.extend(words);
         command.push(cfg.display().to_string());
         let mut peer = Self {
             address,

@@ -1,13 +1,14 @@
-//! Instances that are not in the store: those of another master, and shares of the front end that stands in for one.
+//! Requests that are answered without an instance of this master: served by another master, or by
+//! nobody but the address that was given.
 
-use crate::http::slap::frontend;
+use crate::http::slap::frontend::FakeFrontend;
 use crate::http::slap::instance::to_map;
 use crate::http::slap::request::Asked;
 use serde_json::{Value as Json, json};
 use slapos_api::slap::{Value, python_text};
 
 /// What another master serves, as far as its answer says.
-pub(super) fn of_answer(asked: &Asked, answer: &Value) -> Json {
+pub(super) fn elsewhere_json(asked: &Asked, answer: &Value) -> Json {
     let text = |key: &str| answer.find(key).map(python_text).unwrap_or_default();
     let texts = |key: &str| {
         let entries = answer.find(key).and_then(Value::as_dict);
@@ -31,8 +32,8 @@ pub(super) fn of_answer(asked: &Asked, answer: &Value) -> Json {
     })
 }
 
-/// A share of the front end that stands in for one.
-pub(super) fn of_fake(asked: &Asked, fake: &frontend::FakeFrontend) -> Json {
+/// What is told of a frontend that is not there.
+pub(super) fn fake_json(asked: &Asked, fake: &FakeFrontend) -> Json {
     json!({
         "title": asked.title,
         "instance_guid": format!("{}______1", asked.title),

@@ -1,7 +1,8 @@
 //! Methods about instances and shares.
 
+use super::elsewhere::{elsewhere_json, fake_json};
 use super::refusal::JsonRefusal;
-use super::{Answer, Call, elsewhere};
+use super::{Answer, Call};
 use crate::app::caller::Act;
 use crate::app::tree::{self, Removal};
 use crate::app::{AppError, Caller, Proof};
@@ -275,13 +276,13 @@ pub(super) async fn request(call: Call) -> Answer {
     };
     let dialect = Arc::clone(&call.face.dialect);
     if let Some(fake) = frontend::find(&dialect, &asked) {
-        return Ok(elsewhere::of_fake(&asked, &fake));
+        return Ok(fake_json(&asked, &fake));
     }
     let words = asked.clone();
     match ask(&call.face, call.proof, asked).await? {
         Outcome::Placed(shown) => Ok(to_json(&dialect, &shown, Addresses::OfHost)),
         Outcome::Waits => Ok(not_ready()),
-        Outcome::Elsewhere(answer) => Ok(elsewhere::of_answer(&words, &answer)),
+        Outcome::Elsewhere(answer) => Ok(elsewhere_json(&words, &answer)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Other masters that a proxy asks: the sections `[multimaster/URL]` of its configuration.
+//! The sections `[multimaster/URL]`: other masters that serve what this proxy is asked.
 
 use super::ini::Ini;
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ pub(super) const MASTER_KEYS: [&str; 6] = [
     "partition",
 ];
 
-/// All of them, by their URL.
+/// Reads them all.
 pub(super) fn read_masters(ini: &Ini) -> Result<BTreeMap<String, OtherMaster>, Failure> {
     let mut masters = BTreeMap::new();
     for section in ini.sections() {
