@@ -95,6 +95,8 @@ fn publish(far: &Peer) -> Outcome {
     told.map_err(|error| error.to_string())
 }
 
+const NAMED: [&str; 2] = ["--parameters", "name=you"];
+
 /// A proxy of the original with a tree, a share and values; taken over; asked the same.
 pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     let dir = tempfile::Builder::new().prefix("slap").tempdir();
@@ -105,14 +107,7 @@ pub(super) fn take_over(python: &Python, program: &Path) -> Outcome {
     let asked = [
         vec!["request", "db", RELEASE, "--parameters", EXACT],
         vec!["request", "web", RELEASE, "--state", "stopped"],
-        vec![
-            "request",
-            "site",
-            RELEASE,
-            "--slave",
-            "--parameters",
-            "name=you",
-        ],
+        [&["request", "site", RELEASE, "--slave"], &NAMED[..]].concat(),
     ];
     for words in &asked {
         theirs.slapos_says(python, words, "")?;
