@@ -115,6 +115,9 @@ fn read_share(share: &Value) -> Option<SharedInstance> {
 fn generation(timestamp: Option<&str>) -> i64 {
     let text = timestamp.unwrap_or_default();
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    if whole.is_empty() {
+        return 1;
+    }
     let part: String = part.chars().chain("000000".chars()).take(6).collect();
     format!("{whole}{part}").parse().unwrap_or(1)
 }
