@@ -5,6 +5,7 @@
 
 mod bounds;
 mod docs;
+mod filters;
 mod language;
 mod modules;
 mod values;
