@@ -12,6 +12,7 @@ pub mod bundle;
 mod cache;
 mod debian;
 mod entry;
+mod file;
 mod hash;
 mod http;
 mod index;

@@ -10,7 +10,7 @@ mod host;
 pub use disk::Disk;
 pub use host::host_machine;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -161,13 +161,8 @@ impl ProfileFetcher {
     }
 
     fn keep(&self, address: &str, text: &str) -> io::Result<()> {
-        let place = self.place(address);
         fs::create_dir_all(&self.folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(place).map_err(|error| error.error)?;
-        fs::File::open(&self.folder)?.sync_all()
+        crate::file::replace(&self.place(address), |file| file.write_all(text.as_bytes()))
     }
 
     fn ask(&self, address: &str, wanted: Option<&Hash>) -> Result<String, ProfileMiss> {
