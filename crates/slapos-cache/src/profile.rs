@@ -19,7 +19,7 @@ use reqwest::blocking::Response;
 use thiserror::Error;
 
 use crate::hash::{Hash, HashKind};
-use crate::http::{Downgrade, client, told, without_secrets};
+use crate::http::{Downgrade, Http, told, without_secrets};
 use crate::limits;
 
 /// Fetches profiles over http and https.
@@ -28,6 +28,7 @@ pub struct ProfileFetcher {
     folder: PathBuf,
     freshness: Freshness,
     patience: Duration,
+    http: Http,
 }
 
 /// When the site is asked.
@@ -93,17 +94,23 @@ pub enum ProfileMiss {
 impl ProfileFetcher {
     /// With copies in this folder, which is made when the first one is kept.
     pub fn new(folder: impl Into<PathBuf>, freshness: Freshness) -> ProfileFetcher {
+        let patience = limits::PROFILE_TIMEOUT;
         ProfileFetcher {
             folder: folder.into(),
             freshness,
-            patience: limits::PROFILE_TIMEOUT,
+            patience,
+            http: http(patience),
         }
     }
 
     /// With another bound on the time that one fetch may take in all.
     #[must_use]
     pub fn patience(self, patience: Duration) -> ProfileFetcher {
-        ProfileFetcher { patience, ..self }
+        ProfileFetcher {
+            patience,
+            http: http(patience),
+            ..self
+        }
     }
 
     /// The text of the profile at `url`. A hash may follow: `…/software.cfg#sha256=…`.
@@ -167,9 +174,9 @@ impl ProfileFetcher {
 
     fn ask(&self, address: &str, wanted: Option<&Hash>) -> Result<String, ProfileMiss> {
         let deadline = Instant::now() + self.patience;
-        let connect = limits::CONNECT_TIMEOUT.min(self.patience);
-        let read = limits::READ_TIMEOUT.min(self.patience);
-        let answer = client(connect, read, Downgrade::Refused)
+        let answer = self
+            .http
+            .client()
             .and_then(|client| client.get(address).send())
             .map_err(|error| ProfileMiss::Failed(told(error)))?;
         let is_page = is_html(&answer);
@@ -187,6 +194,15 @@ impl ProfileFetcher {
         }
         judged(bytes, wanted)
     }
+}
+
+fn http(patience: Duration) -> Http {
+    let connect = limits::CONNECT_TIMEOUT.min(patience);
+    Http::new(
+        connect,
+        limits::READ_TIMEOUT.min(patience),
+        Downgrade::Refused,
+    )
 }
 
 /// The URL without its fragment, and the hash that the fragment asks for. Another fragment is no hash and is cut off.
