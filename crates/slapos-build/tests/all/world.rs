@@ -119,6 +119,24 @@ pub(crate) fn snapshot(dir: &Path) -> BTreeMap<PathBuf, (i64, i64, u64)> {
     seen
 }
 
+/// A site on loopback that answers one request with this profile; then it is gone.
+pub(crate) fn site_for_once(profile: String) -> (String, std::thread::JoinHandle<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/base.cfg", listener.local_addr().unwrap());
+    let site = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0);
+        let length = profile.len();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{profile}"
+        )
+        .unwrap();
+    });
+    (url, site)
+}
+
 /// Waits until something is there; the limit is so long that reaching it is a fault.
 pub(crate) fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let limit = Instant::now() + Duration::from_secs(30);
