@@ -32,8 +32,8 @@ impl World {
             network: false,
             path: default_path(),
             origins: Origins {
-                url: true,
                 debian: false,
+                ..Origins::default()
             },
             cancel: Cancel::default(),
         };
