@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use slapos_buildout::{PartOptions, RecipeError, Recipes, Report, Session};
+use slapos_cache::{Found, Source};
 
+use crate::Cancel;
 use crate::host::{self, Host};
 use crate::instance::InstanceInstall;
 use crate::record::Records;
@@ -115,6 +117,21 @@ pub(crate) struct World<'w> {
     pub(crate) records: &'w Records,
     /// Ports that parts of this partition have or just chose.
     pub(crate) ports: RefCell<BTreeSet<u16>>,
+    /// Constructors that ask others end when it is raised.
+    pub(crate) cancel: Cancel,
+}
+
+/// What a recipe is told that would download while an instance is installed.
+pub(crate) const NO_DOWNLOADS: &str =
+    "an instance may not download anything; do it in the software's profile";
+
+impl World<'_> {
+    /// A source that a constructor needs.
+    pub(crate) fn fetch(&self, source: &Source) -> Result<Found, String> {
+        let cache = self.cache.ok_or(NO_DOWNLOADS)?;
+        let found = cache.ensure_watched(source, &mut |_| !self.cancel.is_raised());
+        found.map_err(|error| error.to_string())
+    }
 }
 
 /// One part with all that the engine needs.
@@ -207,7 +224,11 @@ fn cookbook(entry: &str) -> Option<Constructor> {
 
 impl<'w> RecipeBook<'w> {
     pub(crate) fn new(world: World<'w>) -> RecipeBook<'w> {
-        let host = Arc::new(Host::new(&world.directory, world.path));
+        let host = Arc::new(Host::new(
+            &world.directory,
+            world.path,
+            world.cancel.clone(),
+        ));
         RecipeBook {
             world,
             parts: RefCell::default(),

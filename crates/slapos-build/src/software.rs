@@ -212,9 +212,15 @@ fn run(
         instance: None,
         records: &records,
         ports: RefCell::default(),
+        cancel: build.cancel.clone(),
     };
     let overrides = overrides(build, &root)?;
-    let mut wanted = evaluate(&entry(&build.profile)?, overrides, world, original.as_ref())?;
+    let mut wanted = evaluate(&entry(&build.profile)?, overrides, world, original.as_ref())
+        .map_err(|error| match build.cancel.is_raised() {
+            // Whatever was given up for it is no error of the profile.
+            true => BuildError::Cancelled,
+            false => error,
+        })?;
     wanted.is_some_parts_only = !build.only.is_empty();
     let guard = Guard::default();
     let builds = own.join("build");

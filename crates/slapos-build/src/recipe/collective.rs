@@ -67,15 +67,11 @@ fn source(
             Ok((text, mode))
         }
         (None, None, Some(url)) => {
-            let cache = construction
-                .world
-                .cache
-                .ok_or("an instance may not download a template")?;
             let source = Source {
                 unpinned: true,
                 ..Source::new(url, None)
             };
-            let found = cache.ensure(&source).map_err(|error| error.to_string())?;
+            let found = construction.world.fetch(&source)?;
             let text =
                 file::read_text(&found.path).map_err(|e| format!("reading the template: {e}"))?;
             Ok((text, MODE))

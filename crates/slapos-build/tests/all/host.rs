@@ -4,7 +4,7 @@
 
 use slapos_build::{BuildError, Step};
 
-use crate::world::{World, eggs, snapshot};
+use crate::world::{World, eggs, snapshot, wait_until};
 
 fn world() -> World {
     let mut world = World::new();
@@ -345,4 +345,25 @@ fn recipe_without_a_pin_is_reported() {
             .any(|line| line.contains("a: collective.recipe.environment==")),
         "{done:?}"
     );
+}
+
+#[test]
+fn build_that_is_stopped_does_not_wait_for_a_constructor() {
+    let mut world = world();
+    let mark = world.at("begun");
+    let script = format!(
+        "[a]\nrecipe = slapos.recipe.build\ninit =\n  open('{}', 'w').close()\n  import time\n  time.sleep(3600)\n",
+        mark.display()
+    );
+    profile(&world, "a", &script);
+    let cancel = world.build.cancel.clone();
+    let stopper = std::thread::spawn(move || {
+        wait_until(|| mark.exists().then_some(()));
+        cancel.raise();
+        std::time::Instant::now()
+    });
+    let failure = world.build().unwrap_err();
+    assert!(matches!(failure, BuildError::Cancelled), "{failure}");
+    let asked = stopper.join().unwrap();
+    assert!(asked.elapsed() < std::time::Duration::from_secs(30));
 }

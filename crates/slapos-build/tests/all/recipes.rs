@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use slapos_build::install_instance;
+use slapos_build::{BuildError, install_instance};
 
-use crate::world::{World, eggs};
+use crate::world::{World, eggs, wait_until};
 
 /// One profile of the document.
 struct Example {
@@ -323,4 +323,32 @@ fn switch_softwaretype_takes_the_profile_of_the_type_and_keeps_types() {
         text.contains("no software type `blue`; there are red"),
         "{text}"
     );
+}
+
+#[test]
+fn gitclone_whose_site_is_silent_is_stopped_with_the_build() {
+    let mut world = World::new();
+    let mark = world.at("asked");
+    world.write(
+        "profile/git",
+        &format!("#!/bin/sh\necho > {}\nsleep 3600\n", mark.display()),
+    );
+    let program = world.at("profile/git");
+    std::fs::set_permissions(
+        &program,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    world.software(&format!(
+        "[buildout]\nparts = a\n[a]\nrecipe = slapos.recipe.build:gitclone\nrepository = x\ngit-executable = {}\n",
+        program.display()
+    ));
+    let cancel = world.build.cancel.clone();
+    let stopper = std::thread::spawn(move || {
+        wait_until(|| mark.exists().then_some(()));
+        cancel.raise();
+    });
+    let failure = world.build().unwrap_err();
+    assert!(matches!(failure, BuildError::Cancelled), "{failure}");
+    stopper.join().unwrap();
 }
