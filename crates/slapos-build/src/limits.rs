@@ -48,6 +48,9 @@ pub(crate) const NESTING_MAX: usize = 8;
 /// A record or script that is searched for names of shared parts; the largest record of a real release has 1 MB.
 pub(crate) const RECORD_BYTES_MAX: u64 = 32 << 20;
 
+/// A file of which two builds are compared byte for byte, both in memory; the largest that is built, a browser's
+/// library, has 200 MB.
+pub(crate) const COMPARED_BYTES_MAX: u64 = 1 << 30;
 /// Differences of two builds that are told; a hundred show what is wrong.
 pub(crate) const DIFFERENCES_MAX: usize = 100;
 
