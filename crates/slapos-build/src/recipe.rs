@@ -164,25 +164,25 @@ pub(crate) struct Construction<'c> {
 
 /// The native recipe of this name.
 fn constructor(recipe: &str) -> Option<Constructor> {
-    Some(match recipe.split(':').next_back()? {
-        _ if recipe == "slapos.recipe.cmmi" => cmmi::construct,
-        _ if recipe == "slapos.recipe.build:download" => download::construct,
-        _ if recipe == "slapos.recipe.build:download-unpacked" => download::construct_unpacked,
-        _ if recipe == "slapos.recipe.build:gitclone" => git::construct,
-        _ if recipe == "slapos.recipe.build:mkdirectory" => mkdirectory::construct,
-        _ if recipe == "slapos.recipe.template" => template::construct,
-        _ if recipe == "slapos.recipe.template:jinja2" => jinja::construct,
-        _ if recipe == "plone.recipe.command" => command::construct,
-        _ if recipe == "collective.recipe.template" => collective::construct,
-        _ if recipe == "zc.recipe.egg" => egg::construct,
-        _ if recipe == "zc.recipe.egg:scripts" => egg::construct,
-        // The name that the recipe had first.
-        _ if recipe == "zc.recipe.egg:script" => egg::construct,
-        _ if recipe == "zc.recipe.egg:eggs" => egg::construct_eggs,
-        _ if recipe == "zc.recipe.egg:custom" => egg::construct_custom,
-        _ if recipe == "zc.recipe.egg:develop" => egg::construct_develop,
+    if let Some(entry) = recipe.strip_prefix("slapos.cookbook:") {
+        return cookbook(entry);
+    }
+    Some(match recipe {
+        "slapos.recipe.cmmi" => cmmi::construct,
+        "slapos.recipe.build:download" => download::construct,
+        "slapos.recipe.build:download-unpacked" => download::construct_unpacked,
+        "slapos.recipe.build:gitclone" => git::construct,
+        "slapos.recipe.build:mkdirectory" => mkdirectory::construct,
+        "slapos.recipe.template" => template::construct,
+        "slapos.recipe.template:jinja2" => jinja::construct,
+        "plone.recipe.command" => command::construct,
+        "collective.recipe.template" => collective::construct,
+        // The last is the name that the recipe had first.
+        "zc.recipe.egg" | "zc.recipe.egg:scripts" | "zc.recipe.egg:script" => egg::construct,
+        "zc.recipe.egg:eggs" => egg::construct_eggs,
+        "zc.recipe.egg:custom" => egg::construct_custom,
+        "zc.recipe.egg:develop" => egg::construct_develop,
         // What is not in this table is a recipe of its egg.
-        entry if recipe.starts_with("slapos.cookbook:") => return cookbook(entry),
         _ => return None,
     })
 }
