@@ -4,16 +4,7 @@
 
 use slapos_build::{BuildError, Step};
 
-use crate::world::{World, eggs, snapshot, wait_until};
-
-fn world() -> World {
-    let mut world = World::new();
-    world
-        .build
-        .overrides
-        .push(format!("buildout:eggs-directory={}", eggs().display()));
-    world
-}
+use crate::world::{World, snapshot, wait_until};
 
 const PINS: &str = "[versions]\nslapos.recipe.build = 0.58\ncollective.recipe.shelloutput = 0.1\n\
                     collective.recipe.environment = 1.1.0\n";
@@ -24,7 +15,7 @@ fn profile(world: &World, parts: &str, rest: &str) {
 
 #[test]
 fn script_init_gives_options_to_others_and_reads_from_them() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let text = |y: &str| {
         format!(
             "[out]\nrecipe = slapos.recipe.template\ninline = ${{a:x}} ${{a:from-b}}\noutput = ${{buildout:directory}}/out\n\
@@ -49,7 +40,7 @@ fn script_init_gives_options_to_others_and_reads_from_them() {
 
 #[test]
 fn script_install_has_its_tools_and_owns_its_location() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let made = std::process::Command::new("/bin/sh")
         .arg("-c")
         .arg("mkdir -p x-1/sub && echo hello > x-1/sub/file && tar czf x.tar.gz x-1 && md5sum x.tar.gz")
@@ -85,7 +76,7 @@ fn script_install_has_its_tools_and_owns_its_location() {
 
 #[test]
 fn script_shared_is_built_once_for_two_releases() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let count = world.at("count");
     profile(
         &world,
@@ -105,7 +96,7 @@ fn script_shared_is_built_once_for_two_releases() {
 
 #[test]
 fn script_update_runs_at_every_run_and_only_then() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let count = world.at("count");
     let body = |word: &str| format!("  open('{}', 'a').write('{word} ')\n", count.display());
     let text = format!(
@@ -122,7 +113,7 @@ fn script_update_runs_at_every_run_and_only_then() {
 
 #[test]
 fn recipes_of_the_collective_run_as_they_are() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     profile(
         &world,
         "out",
@@ -137,7 +128,7 @@ fn recipes_of_the_collective_run_as_they_are() {
 
 #[test]
 fn script_that_raises_shows_where_in_the_profile_and_in_its_code() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     profile(
         &world,
         "a",
@@ -166,7 +157,7 @@ fn script_that_raises_shows_where_in_the_profile_and_in_its_code() {
 
 #[test]
 fn script_that_fails_to_install_is_an_error_of_its_part_only() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let good =
         "[good]\nrecipe = slapos.recipe.build\ninstall =\n  import os\n  os.mkdir(location)\n";
     let cases = [
@@ -190,7 +181,7 @@ fn script_that_fails_to_install_is_an_error_of_its_part_only() {
 
 #[test]
 fn script_whose_constructor_dies_hangs_or_talks_is_refused_in_time() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let cases = [
         (
             "import os; os.write(2, b'last words'); os._exit(3)",
@@ -220,7 +211,7 @@ fn script_whose_constructor_dies_hangs_or_talks_is_refused_in_time() {
 
 #[test]
 fn script_that_floods_its_log_is_cut_and_installed() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     profile(
         &world,
         "a",
@@ -234,7 +225,7 @@ fn script_that_floods_its_log_is_cut_and_installed() {
 
 #[test]
 fn script_asked_to_stop_is_killed() {
-    let world = world();
+    let world = World::with_eggs();
     profile(
         &world,
         "a",
@@ -279,7 +270,7 @@ fn develop(world: &World) {
 
 #[test]
 fn recipe_of_a_develop_egg_is_uninstalled_when_it_changes_and_when_it_goes() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     develop(&world);
     let log = world.at("log");
     let text = |x: &str| {
@@ -313,7 +304,7 @@ fn recipe_of_a_develop_egg_is_uninstalled_when_it_changes_and_when_it_goes() {
 
 #[test]
 fn recipe_that_is_nowhere_is_refused_with_its_place() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     profile(
         &world,
         "a",
@@ -334,7 +325,7 @@ fn recipe_that_is_nowhere_is_refused_with_its_place() {
 
 #[test]
 fn recipe_without_a_pin_is_reported() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     world.software(
         "[buildout]\nparts = a\n[a]\nrecipe = collective.recipe.environment\n[versions]\n",
     );
@@ -349,7 +340,7 @@ fn recipe_without_a_pin_is_reported() {
 
 #[test]
 fn build_that_is_stopped_does_not_wait_for_a_constructor() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let mark = world.at("begun");
     let script = format!(
         "[a]\nrecipe = slapos.recipe.build\ninit =\n  open('{}', 'w').close()\n  import time\n  time.sleep(3600)\n",

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use slapos_build::{BuildError, install_instance};
 
-use crate::world::{World, eggs, wait_until};
+use crate::world::{World, eggs, said, wait_until};
 
 /// One profile of the document.
 struct Example {
@@ -174,45 +174,22 @@ fn certificate_authority_signs_what_is_asked_for() {
     world.instance(&example.text);
     install_instance(&world.install, &mut |_| {}).unwrap();
     let at = |name: &str| world.at("slappart0").join(name);
-    let once = Command::new(at("etc/service/ca"))
-        .arg("once")
-        .output()
-        .unwrap();
-    assert!(
-        once.status.success(),
-        "{}",
-        String::from_utf8_lossy(&once.stderr)
-    );
-    let verified = Command::new("openssl")
-        .args(["verify", "-verify_hostname", "web.example", "-CAfile"])
-        .args([at("srv/ca/cacert.pem"), at("etc/web.crt")])
-        .output()
-        .unwrap();
-    assert!(
-        verified.status.success(),
-        "{}",
-        String::from_utf8_lossy(&verified.stderr)
+    said(Command::new(at("etc/service/ca")).arg("once"));
+    said(
+        Command::new("openssl")
+            .args(["verify", "-verify_hostname", "web.example", "-CAfile"])
+            .args([at("srv/ca/cacert.pem"), at("etc/web.crt")]),
     );
     let public = |arguments: &[&str], file: &str| {
-        Command::new("openssl")
-            .args(arguments)
-            .arg(at(file))
-            .output()
-            .unwrap()
-            .stdout
+        said(Command::new("openssl").args(arguments).arg(at(file)))
     };
     let of_key = public(&["pkey", "-pubout", "-in"], "etc/web.key");
     assert_eq!(
         of_key,
         public(&["x509", "-pubkey", "-noout", "-in"], "etc/web.crt")
     );
-    assert!(of_key.starts_with(b"-----BEGIN PUBLIC KEY"));
-    assert!(
-        Command::new(at("etc/service/web"))
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(of_key.starts_with("-----BEGIN PUBLIC KEY"));
+    said(&mut Command::new(at("etc/service/web")));
 }
 
 #[test]

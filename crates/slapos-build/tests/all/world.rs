@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use slapos_build::{
@@ -61,6 +62,14 @@ impl World {
             install,
             progress: Vec::new(),
         }
+    }
+
+    /// One that builds with the eggs that all tests share.
+    pub(crate) fn with_eggs() -> World {
+        let mut world = World::new();
+        let eggs = format!("buildout:eggs-directory={}", eggs().display());
+        world.build.overrides.push(eggs);
+        world
     }
 
     pub(crate) fn at(&self, name: &str) -> PathBuf {
@@ -135,6 +144,17 @@ pub(crate) fn site_for_once(profile: String) -> (String, std::thread::JoinHandle
         .unwrap();
     });
     (url, site)
+}
+
+/// What a command prints that must end well.
+pub(crate) fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {complaint}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
 }
 
 /// Waits until something is there; the limit is so long that reaching it is a fault.
