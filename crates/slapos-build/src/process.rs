@@ -32,6 +32,23 @@ pub(crate) struct ShellStep<'a> {
     pub(crate) cut: &'a [&'a str],
 }
 
+impl<'a> ShellStep<'a> {
+    /// A step of a build, which takes what it takes.
+    pub(crate) fn new(
+        command: &'a str,
+        directory: &'a Path,
+        environment: &'a BTreeMap<String, String>,
+    ) -> ShellStep<'a> {
+        ShellStep {
+            command,
+            directory,
+            environment,
+            timeout: limits::STEP_TIMEOUT,
+            cut: &[],
+        }
+    }
+}
+
 /// How a step ended badly; in words what comes behind its name.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StepFailure {

@@ -146,14 +146,7 @@ impl Work<'_> {
         directory: &Path,
         environment: &BTreeMap<String, String>,
     ) -> Result<(), PartFailure> {
-        let shell = ShellStep {
-            command,
-            directory,
-            environment,
-            timeout: limits::STEP_TIMEOUT,
-            cut: &[],
-        };
-        self.run_step(step, &shell)
+        self.run_step(step, &ShellStep::new(command, directory, environment))
     }
 
     /// The same without a network, for a step whose sources are there.
@@ -165,11 +158,8 @@ impl Work<'_> {
         environment: &BTreeMap<String, String>,
     ) -> Result<(), PartFailure> {
         let shell = ShellStep {
-            command,
-            directory,
-            environment,
-            timeout: limits::STEP_TIMEOUT,
             cut: self.site.network.words(),
+            ..ShellStep::new(command, directory, environment)
         };
         self.run_step(step, &shell)
     }

@@ -199,11 +199,8 @@ fn shell(
     log: &mut PartLog,
 ) -> Result<(), String> {
     let step = ShellStep {
-        command,
-        directory: &host.directory,
-        environment,
         timeout: limits::EGGS_TIMEOUT,
-        cut: &[],
+        ..ShellStep::new(command, &host.directory, environment)
     };
     run_shell(&step, log, &host.guard, &mut |_| !host.cancel.is_raised()).map_err(|failure| {
         let why = match failure {

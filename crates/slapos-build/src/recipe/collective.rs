@@ -34,7 +34,6 @@ pub(super) fn construct(
     }
     let (source, mode) = source(construction, part)?;
     let text = part.substitute(&prepared(&source))?;
-    let overwrites = options::text_or(part, "overwrite", "true")?.to_lowercase();
     Ok(Box::new(Filled {
         output: construction
             .world
@@ -42,7 +41,7 @@ pub(super) fn construct(
             .join(options::needed(part, "output")?),
         text,
         mode: options::mode(part)?.unwrap_or(mode),
-        overwrites: matches!(overwrites.as_str(), "y" | "yes" | "1" | "true"),
+        overwrites: options::says_yes(part, "overwrite", true)?,
     }))
 }
 

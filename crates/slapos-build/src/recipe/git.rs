@@ -60,10 +60,10 @@ pub(super) fn construct(
         depth: options::text(part, "depth")?
             .map(|_| options::number(part, "depth", 1))
             .transpose()?,
-        develop: yes(part, "develop")?,
-        shared: yes(part, "shared")?,
-        with_submodules: !yes(part, "ignore-cloning-submodules")?,
-        ignores_certificate: yes(part, "ignore-ssl-certificate")?,
+        develop: options::says_yes(part, "develop", false)?,
+        shared: options::says_yes(part, "shared", false)?,
+        with_submodules: !options::says_yes(part, "ignore-cloning-submodules", false)?,
+        ignores_certificate: options::says_yes(part, "ignore-ssl-certificate", false)?,
         path: world.path.to_owned(),
     };
     for text in [
@@ -88,12 +88,6 @@ pub(super) fn construct(
     Ok(Box::new(clone))
 }
 
-/// The original's words for true.
-fn yes(part: &mut PartOptions<'_, '_>, option: &str) -> Result<bool, RecipeError> {
-    let text = options::text_or(part, option, "")?.to_lowercase();
-    Ok(matches!(text.as_str(), "y" | "yes" | "1" | "true"))
-}
-
 impl Clone {
     /// What the branch, or the repository's own choice of one, is at.
     fn remote_revision(&self, world: &World<'_>) -> Result<String, String> {
@@ -107,12 +101,10 @@ impl Clone {
         };
         let mut arguments = vec!["ls-remote", "--", &self.repository];
         arguments.extend(refs.iter().map(String::as_str));
+        let (command, environment) = (command_line(&self.git, &arguments), self.environment());
         let question = ShellStep {
-            command: &command_line(&self.git, &arguments),
-            directory: &world.directory,
-            environment: &self.environment(),
             timeout: limits::QUESTION_TIMEOUT,
-            cut: &[],
+            ..ShellStep::new(&command, &world.directory, &environment)
         };
         let (ended, said) = process::ask(&question, &|| !world.cancel.is_raised());
         if let Err(failure) = ended {
@@ -279,14 +271,12 @@ pub(crate) fn has_unsaved_work(record: &Record) -> bool {
     let (Some(git), Some(location)) = (record.kept.get(KEPT), record.owned.first()) else {
         return false;
     };
-    let path = std::env::var("PATH").unwrap_or_else(|_| crate::default_path());
+    let environment = environment(&std::env::var("PATH").unwrap_or_else(|_| crate::default_path()));
     let says_something = |arguments: &[&str]| {
+        let command = format!("{} 2>/dev/null", command_line(git, arguments));
         let question = ShellStep {
-            command: &format!("{} 2>/dev/null", command_line(git, arguments)),
-            directory: location,
-            environment: &environment(&path),
             timeout: limits::QUESTION_TIMEOUT,
-            cut: &[],
+            ..ShellStep::new(&command, location, &environment)
         };
         match process::ask(&question, &|| true) {
             (Ok(()), said) => said.iter().any(|line| !line.trim().is_empty()),
