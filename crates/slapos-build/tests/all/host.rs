@@ -127,6 +127,30 @@ fn recipes_of_the_collective_run_as_they_are() {
 }
 
 #[test]
+fn recipes_of_the_cookbook_run_as_they_are() {
+    let mut world = World::with_eggs();
+    world.write("profile/word", "first\nsecond\n");
+    world.write("software/copies/.keep", "");
+    world.software(
+        "[buildout]\nparts = out copy shell\n\
+         [line]\nrecipe = slapos.cookbook:readline\nstorage-path = ${:_profile_base_location_}/word\n\
+         [copy]\nrecipe = slapos.cookbook:copyfilelist\nfile-list = ${:_profile_base_location_}/word\n\
+         target-directory = ${buildout:directory}/copies\n\
+         [shell]\nrecipe = slapos.cookbook:shell\nwrapper = ${buildout:directory}/run\nshell = /bin/sh\n\
+         home = ${buildout:directory}\nps1 = \"x\"\npath = /bin\n\
+         [out]\nrecipe = slapos.recipe.template\ninline = <${line:readline}>\noutput = ${buildout:directory}/out\n\
+         [versions]\nslapos.cookbook = 1.0.514\n",
+    );
+    world.build().unwrap();
+    assert_eq!(world.read("software/out"), "<first\n>");
+    assert_eq!(world.read("software/copies/word"), "first\nsecond\n");
+    assert!(world.read("software/run").starts_with("#!"));
+    world.software("[buildout]\nparts =\n");
+    world.build().unwrap();
+    assert!(!world.at("software/copies/word").exists() && !world.at("software/run").exists());
+}
+
+#[test]
 fn script_that_raises_shows_where_in_the_profile_and_in_its_code() {
     let mut world = World::with_eggs();
     profile(
