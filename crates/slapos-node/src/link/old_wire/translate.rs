@@ -1,7 +1,7 @@
 //! Documents of the old wire ↔ what the agent works from. Nothing of a document is trusted: an item
 //! that cannot be understood is left out by the agent, a document that is none is refused whole.
 
-use slapos_api::slap::{Value, python_text};
+use slapos_api::slap::{Value, python_text, text_of, texts_of, unwrapped};
 use slapos_api::wire::JsonMap;
 use slapos_api::wire::node::{DesiredInstance, DesiredSoftware, NodeFormat, SharedInstance};
 use std::collections::BTreeMap;
@@ -64,7 +64,7 @@ pub(super) fn read_node(document: &Value) -> Result<ReadNode, String> {
         let values = partition.find("_connection_dict").and_then(Value::as_dict);
         let (id, seat) = (instance.id.clone(), instance.partition.clone());
         read.published
-            .insert(id.clone(), to_map(values.unwrap_or_default(), &[]));
+            .insert(id.clone(), texts_of(values.unwrap_or_default()));
         read.seats.insert(id, seat);
         read.instances.push(instance);
     }
@@ -97,7 +97,7 @@ fn read_partition(partition: &Value) -> Option<DesiredInstance> {
         software,
         software_type: of_given("slap_software_type").unwrap_or_else(|| "default".to_owned()),
         state: text(partition, "_requested_state")?,
-        parameters: unwrapped(to_map(entries, RESERVED)),
+        parameters: unwrapped(without(entries, RESERVED)),
         shared: shares.iter().filter_map(read_share).collect(),
     })
 }
@@ -107,7 +107,7 @@ fn read_share(share: &Value) -> Option<SharedInstance> {
     Some(SharedInstance {
         name: text(share, "slave_title").unwrap_or_else(|| id.clone()),
         id,
-        parameters: unwrapped(to_map(share.as_dict()?, RESERVED_OF_SHARE)),
+        parameters: unwrapped(without(share.as_dict()?, RESERVED_OF_SHARE)),
     })
 }
 
@@ -122,27 +122,11 @@ fn generation(timestamp: Option<&str>) -> i64 {
     format!("{whole}{part}").parse().unwrap_or(1)
 }
 
-/// Where a client wrapped all parameters in one JSON text, what is in it.
-fn unwrapped(map: JsonMap) -> JsonMap {
-    let inner = match (map.len(), map.get("_")) {
-        (1, Some(serde_json::Value::String(text))) => serde_json::from_str::<JsonMap>(text).ok(),
-        _ => None,
-    };
-    inner.unwrap_or(map)
-}
-
-fn to_map(entries: &[(Value, Value)], without: &[&str]) -> JsonMap {
-    let pairs = entries.iter().map(|(key, value)| {
-        let value = match value {
-            Value::None => String::new(),
-            other => python_text(other),
-        };
-        (python_text(key), value)
-    });
-    pairs
-        .filter(|(key, _)| !without.contains(&key.as_str()))
-        .map(|(key, value)| (key, value.into()))
-        .collect()
+/// The entries of a document without those that this wire put among them.
+fn without(entries: &[(Value, Value)], reserved: &[&str]) -> JsonMap {
+    let mut map = texts_of(entries);
+    map.retain(|key, _| !reserved.contains(&key.as_str()));
+    map
 }
 
 fn text(value: &Value, key: &str) -> Option<String> {
@@ -156,13 +140,7 @@ fn text(value: &Value, key: &str) -> Option<String> {
 pub(super) fn texts(map: &JsonMap) -> JsonMap {
     let pairs = map.iter();
     pairs
-        .map(|(key, value)| {
-            let text = value.as_str().map(str::to_owned);
-            (
-                key.clone(),
-                text.unwrap_or_else(|| value.to_string()).into(),
-            )
-        })
+        .map(|(key, value)| (key.clone(), text_of(value).into()))
         .collect()
 }
 
