@@ -48,7 +48,9 @@ pub(super) type Reply = Result<axum::response::Response, Refusal>;
 pub fn router(context: Context, dialect: Dialect) -> Router {
     let proxy = dialect.proxy().cloned();
     let face = Face {
-        forwarder: proxy.map(|proxy| Forwarder::start(context.store.clone(), proxy)),
+        forwarder: proxy.map(|proxy| {
+            Forwarder::start(context.store.clone(), proxy, Arc::clone(&context.random))
+        }),
         context,
         dialect: Arc::new(dialect),
     };
