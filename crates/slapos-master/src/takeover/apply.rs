@@ -8,7 +8,7 @@ use super::{Became, Step};
 use crate::app::requester::Requester;
 use crate::app::schema::Schemas;
 use crate::app::{
-    AppError, Caller, catalog, event, instance as rules, node as nodes, supply as supplies, tree,
+    AppError, Caller, allocate, catalog, instance as rules, node as nodes, supply as supplies, tree,
 };
 use crate::store::instance::{self, InstanceRow};
 use crate::store::node::{self, NodeRow};
@@ -32,7 +32,7 @@ pub(super) fn apply(tx: &mut Tx<'_>, state: &State) -> Result<Vec<Step>, AppErro
         nodes: BTreeMap::new(),
         seated: BTreeMap::new(),
         roots: BTreeMap::new(),
-        fresh: Vec::new(),
+        going: Vec::new(),
         steps: Vec::new(),
     };
     for node in &state.nodes {
@@ -61,8 +61,8 @@ struct Work {
     seated: BTreeMap<(String, String), String>,
     /// Title → root.
     roots: BTreeMap<String, String>,
-    /// Taken now, with who asked, and what is to become of it.
-    fresh: Vec<(String, String)>,
+    /// Taken now, and to go.
+    going: Vec<String>,
     steps: Vec<Step>,
 }
 
@@ -230,7 +230,7 @@ impl Work {
             tree::publish(tx, &Caller::of_node(node), &row, &wanted.connection)?;
         }
         if wanted.state == "destroyed" {
-            self.fresh.push((row.id.clone(), name.clone()));
+            self.going.push(row.id.clone());
         }
         self.seated.insert(place, row.id.clone());
         self.note("instance", &name, (Became::Taken, note));
@@ -253,23 +253,12 @@ impl Work {
             ));
         };
         let place = node::find_partition(tx, &node.id, &wanted.partition)?;
-        let Some(place) = place.filter(|place| place.instance_id.is_none()) else {
-            return Ok(Some(
-                "its partition holds another; it has another place".to_owned(),
-            ));
+        let is_put = match place {
+            Some(place) => allocate::put(tx, row, (node.clone(), place))?,
+            None => false,
         };
-        node::free_partition(tx, &row.id)?;
-        node::set_occupant(tx, &place.id, &row.id)?;
-        row.node_id = Some(node.id.clone());
-        row.partition_id = Some(place.id);
-        row.wait_reason = None;
-        instance::set_place(tx, row)?;
-        let data = json!({"node": wanted.node, "partition": wanted.partition});
-        tx.record(event::about(row, event::INSTANCE_ALLOCATED, None, data));
-        if let Some(now) = instance::find(tx, &row.id)? {
-            *row = now;
-        }
-        Ok(None)
+        let note = "its partition holds another; it has another place";
+        Ok((!is_put).then(|| note.to_owned()))
     }
 
     fn take_share(&mut self, tx: &mut Tx<'_>, wanted: &Share) -> Result<(), AppError> {
@@ -369,7 +358,7 @@ impl Work {
     }
 
     fn end_what_goes(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError> {
-        for (id, _) in std::mem::take(&mut self.fresh) {
+        for id in std::mem::take(&mut self.going) {
             // It may have gone with its root.
             let row = instance::find(tx, &id)?;
             if let Some(row) = row.filter(|row| row.requested_state != "destroyed") {
