@@ -21,6 +21,8 @@ pub(super) mod who;
 
 pub use computer::ensure_node;
 pub use dialect::{Dialect, ProxyDialect};
+pub(crate) use format::offer;
+pub(crate) use instance::Network;
 
 use super::Context;
 use crate::forward::Forwarder;

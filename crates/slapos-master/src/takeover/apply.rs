@@ -10,13 +10,12 @@ use crate::app::schema::Schemas;
 use crate::app::{
     AppError, Caller, allocate, catalog, instance as rules, node as nodes, supply as supplies, tree,
 };
+use crate::http::slap::offer;
 use crate::store::instance::{self, InstanceRow};
 use crate::store::node::{self, NodeRow};
 use crate::store::{Tx, subject};
-use serde_json::json;
 use slapos_api::wire::JsonMap;
 use slapos_api::wire::instance::InstanceRequest;
-use slapos_api::wire::node::{NodeFormat, PartitionOffer};
 use slapos_api::wire::supply::SupplySet;
 use std::collections::BTreeMap;
 
@@ -78,20 +77,15 @@ impl Work {
 
     fn take_node(&mut self, tx: &mut Tx<'_>, wanted: &Node) -> Result<(), AppError> {
         let known = node::find_in_project(tx, &self.project, &wanted.name)?;
-        let (outcome, row) = match known {
-            Some(row) => (Became::Known, row),
-            None => {
-                let key = format!("loopback:{}", wanted.name);
-                let project = Some(self.project.as_str());
-                let row = nodes::register(tx, &self.owner, project, &wanted.name, &key)?;
-                (Became::Taken, row)
-            }
-        };
+        let outcome = known.map_or(Became::Taken, |_| Became::Known);
+        let row = nodes::ensure_keyless(tx, &self.owner, (&self.project, &wanted.name))?;
         self.note("node", &wanted.name, (outcome, None));
         let is_new = node::list_partitions(tx, &row.id)?.is_empty();
         if is_new {
-            let (offer, networks) = offer(wanted);
-            nodes::format_with(tx, &Caller::of_node(&row), &offer, &networks)?;
+            let partitions = wanted.partitions.clone();
+            let offered = offer(String::new(), JsonMap::new(), partitions);
+            let caller = Caller::of_node(&row);
+            nodes::format_with(tx, &caller, &offered.format, &offered.networks)?;
         }
         let outcome = if is_new { Became::Taken } else { Became::Known };
         for (partition, _) in &wanted.partitions {
@@ -400,27 +394,4 @@ fn filter(pairs: &[(&str, &str)]) -> JsonMap {
     pairs
         .map(|(key, value)| ((*key).to_owned(), (*value).into()))
         .collect()
-}
-
-/// What a node offers, with the interfaces of each partition as JSON texts.
-fn offer(node: &Node) -> (NodeFormat, Vec<String>) {
-    let networks = node.partitions.iter().map(|(_, networks)| {
-        let of = |network: &super::state::Network| {
-            json!({"interface": network.interface, "address": network.address,
-                "netmask": network.netmask})
-        };
-        serde_json::Value::Array(networks.iter().map(of).collect()).to_string()
-    });
-    let partitions = node
-        .partitions
-        .iter()
-        .map(|(name, networks)| PartitionOffer {
-            name: name.clone(),
-            addresses: networks.iter().map(|one| one.address.clone()).collect(),
-        });
-    let offer = NodeFormat {
-        partitions: partitions.collect(),
-        ..NodeFormat::default()
-    };
-    (offer, networks.collect())
 }

@@ -6,6 +6,7 @@
 
 use super::TakeoverError;
 use super::database::{ProxyFile, Row};
+use crate::http::slap::Network;
 use slapos_api::slap::{read, read_instance_xml, texts_of};
 use slapos_api::wire::JsonMap;
 use std::collections::{BTreeMap, HashMap};
@@ -32,14 +33,6 @@ pub(super) struct Node {
     pub(super) name: String,
     /// (partition, its addresses).
     pub(super) partitions: Vec<(String, Vec<Network>)>,
-}
-
-/// An address of a partition.
-#[derive(Debug, Clone)]
-pub(super) struct Network {
-    pub(super) interface: String,
-    pub(super) address: String,
-    pub(super) netmask: String,
 }
 
 /// An order of a release.
@@ -176,6 +169,7 @@ impl Reader<'_> {
                     interface: row.get("reference").cloned().unwrap_or_default(),
                     address: self.need(&row, "address", "partition_network")?,
                     netmask: row.get("netmask").cloned().unwrap_or_default(),
+                    ..Network::default()
                 });
             }
         }

@@ -306,6 +306,59 @@ mod tests {
         assert_eq!(generation(None), 1);
     }
 
+    /// Anything, with the keys that are looked for among it.
+    fn any_value() -> impl proptest::strategy::Strategy<Value = Value> {
+        use proptest::prelude::*;
+        let key = "(_computer_partition_list|_software_release_list|_software_release_document|\
+            _software_release|_requested_state|_partition_id|_parameter_dict|_connection_dict|\
+            _instance_guid|slave_instance_list|slave_reference|timestamp|_|x)";
+        let leaf = prop_oneof![
+            Just(Value::None),
+            "[-0-9.é{}]{0,12}".prop_map(Value::Text),
+            any::<i64>().prop_map(Value::int),
+        ];
+        leaf.prop_recursive(5, 60, 8, move |inner| {
+            let entry = (key, inner.clone());
+            let entries = prop::collection::vec(entry, 0..10).prop_map(|entries| {
+                let entries = entries.into_iter();
+                entries
+                    .map(|(key, value)| (Value::Text(key), value))
+                    .collect::<Vec<_>>()
+            });
+            prop_oneof![
+                prop::collection::vec(inner, 0..8).prop_map(Value::List),
+                entries.clone().prop_map(Value::Dict),
+                entries.prop_map(|state| Value::Object {
+                    class: Class::ComputerPartition,
+                    arguments: vec![],
+                    state,
+                }),
+            ]
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn read_node_of_anything_never_panics_and_seats_what_it_reads(
+            partitions in proptest::collection::vec(any_value(), 0..6),
+            other in any_value(),
+        ) {
+            drop(read_node(&other));
+            let count = partitions.len();
+            if let Ok(read) = read_node(&node(partitions)) {
+                proptest::prop_assert!(read.instances.len() <= count);
+                for instance in &read.instances {
+                    proptest::prop_assert!(read.seats.contains_key(&instance.id));
+                }
+            }
+        }
+
+        #[test]
+        fn generation_of_any_text_never_panics(text in "\\PC{0,40}") {
+            generation(Some(&text));
+        }
+    }
+
     #[test]
     fn offers_same_is_about_names_in_any_order() {
         let offer = |names: &[&str]| NodeFormat {
