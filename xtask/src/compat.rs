@@ -1,9 +1,10 @@
-//! `cargo xtask compat buildout`, and in `slap.rs` `compat slap`: genuine programs beside ours.
+//! `cargo xtask compat buildout`, and in `slap.rs` and `cache.rs` `compat slap` and `compat cache`: genuine programs beside ours.
 //!
 //! Random profiles, valid and broken, are answered by zc.buildout 3.0.1 and by `slapos-buildout`: what is merged, what
 //! every section resolves to, the order of parts, the kind and place of errors. Each difference is either explained
 //! by a rule with a name (rules.rs) or fails the command. Start with [`run`]; profiles.rs draws, engine.rs and ours.rs answer.
 
+mod cache;
 pub(crate) mod engine;
 mod ours;
 mod profiles;
@@ -40,6 +41,8 @@ enum What {
     Buildout(Buildout),
     /// The client, the node and the proxy tests of slapos.core from PyPI, on our master.
     Slap(slap::Arguments),
+    /// slapos.libnetworkcache from PyPI and our cache, each as writer, reader and server of the other.
+    Cache,
 }
 
 #[derive(Debug, clap::Args)]
@@ -60,6 +63,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     match arguments.what {
         What::Buildout(asked) => run_buildout(&asked),
         What::Slap(asked) => slap::run(&asked),
+        What::Cache => cache::run(),
     }
 }
 

@@ -75,18 +75,7 @@ pub fn export(store: &Store, archive: &Path) -> Result<Moved, BundleError> {
         source,
     };
     let list = list(store).map_err(failed)?;
-    let folder = match archive.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    let (file, moved) = write(store, &list, file).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(archive).map_err(|error| failed(error.error))?;
-    fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)?;
-    Ok(moved)
+    crate::file::replace(archive, |file| write(store, &list, file)).map_err(failed)
 }
 
 fn list(store: &Store) -> io::Result<List> {
@@ -116,11 +105,7 @@ fn list(store: &Store) -> io::Result<List> {
     Ok(list)
 }
 
-fn write(
-    store: &Store,
-    list: &List,
-    file: tempfile::NamedTempFile,
-) -> io::Result<(tempfile::NamedTempFile, Moved)> {
+fn write(store: &Store, list: &List, file: &mut dyn Write) -> io::Result<Moved> {
     let mut moved = Moved {
         keys: list.entries.len() as u64,
         ..Moved::default()
@@ -141,14 +126,13 @@ fn write(
         append(&mut archive, &format!("profile/{name}"), bytes, text)?;
         moved.profiles += 1;
     }
-    let mut file = archive.into_inner()?;
-    file.flush()?;
-    Ok((file, moved))
+    archive.finish()?;
+    Ok(moved)
 }
 
 /// A member with nothing of who wrote it and when, so that equal stores give equal archives.
 fn append(
-    archive: &mut tar::Builder<tempfile::NamedTempFile>,
+    archive: &mut tar::Builder<&mut dyn Write>,
     name: &str,
     bytes: u64,
     from: impl Read,

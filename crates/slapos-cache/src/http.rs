@@ -1,7 +1,8 @@
 //! The HTTP client that everything here asks with: its time-outs, what redirects it follows, how its errors are told.
 //!
-//! [`client`] is the start. Never in here: what is asked for, and what an answer means.
+//! Start with [`Http`]. Never in here: what is asked for, and what an answer means.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::blocking::Client;
@@ -18,21 +19,42 @@ pub(crate) enum Downgrade {
     Refused,
 }
 
-/// A client that gives up on a site that does not connect within `connect`, and on `read` of silence.
-pub(crate) fn client(
+/// A client that is made when it is first wanted: that takes a thread and the reading of all certificates.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
     connect: Duration,
     read: Duration,
     downgrade: Downgrade,
-) -> reqwest::Result<Client> {
-    // The first caller of the process decides; every one of ours installs the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .user_agent("slapos")
-        .connect_timeout(connect)
-        // Of the blocking client this is the time for the head, and then for each chunk.
-        .timeout(read)
-        .redirect(Policy::custom(move |attempt| redirect(attempt, downgrade)))
-        .build()
+    client: OnceLock<Client>,
+}
+
+impl Http {
+    /// Gives up on a site that does not connect within `connect`, and on `read` of silence.
+    pub(crate) fn new(connect: Duration, read: Duration, downgrade: Downgrade) -> Http {
+        Http {
+            connect,
+            read,
+            downgrade,
+            client: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn client(&self) -> reqwest::Result<&Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        // The first caller of the process decides; every one of ours installs the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let downgrade = self.downgrade;
+        let client = Client::builder()
+            .user_agent("slapos")
+            .connect_timeout(self.connect)
+            // Of the blocking client this is the time for the head, and then for each chunk.
+            .timeout(self.read)
+            .redirect(Policy::custom(move |attempt| redirect(attempt, downgrade)))
+            .build()?;
+        Ok(self.client.get_or_init(|| client))
+    }
 }
 
 fn redirect(attempt: Attempt<'_>, downgrade: Downgrade) -> Action {

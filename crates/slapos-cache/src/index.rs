@@ -4,7 +4,7 @@
 //! and synced before a change counts; who changes one key waits for who does so already.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -71,11 +71,8 @@ impl Index {
             key: key.to_owned(),
             entries,
         };
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&serde_json::to_vec(&page)?)?;
-        file.as_file().sync_all()?;
-        file.persist(&place).map_err(|error| error.error)?;
-        fs::File::open(folder)?.sync_all()
+        let page = serde_json::to_vec(&page)?;
+        crate::file::replace(&place, |file| file.write_all(&page))
     }
 
     fn place(&self, key: &str) -> PathBuf {

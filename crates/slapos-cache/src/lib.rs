@@ -3,6 +3,9 @@
 //! Start with [`Cache::ensure`]: it gives a file whose bytes have every hash that the [`Source`] names, from
 //! the [`Store`], else from each [`Origin`] in turn. No byte is offered before its hash was checked.
 //!
+//! [`RemoteCache`] is one of the origins: another machine's cache, as [`serve`] serves it. [`Signer`] and [`Trusted`]
+//! say whose word counts; [`bundle`] carries a store to another place.
+//!
 //! [`Disk`] gives the texts of profiles: from files, and with [`ProfileFetcher`] from their site on the
 //! web or a copy; it and [`host_machine`] say what conditions may know of this machine.
 //!
@@ -12,6 +15,7 @@ pub mod bundle;
 mod cache;
 mod debian;
 mod entry;
+mod file;
 mod hash;
 mod http;
 mod index;

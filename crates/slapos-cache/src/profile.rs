@@ -10,7 +10,7 @@ mod host;
 pub use disk::Disk;
 pub use host::host_machine;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use reqwest::blocking::Response;
 use thiserror::Error;
 
 use crate::hash::{Hash, HashKind};
-use crate::http::{Downgrade, client, told, without_secrets};
+use crate::http::{Downgrade, Http, told, without_secrets};
 use crate::limits;
 
 /// Fetches profiles over http and https.
@@ -28,6 +28,7 @@ pub struct ProfileFetcher {
     folder: PathBuf,
     freshness: Freshness,
     patience: Duration,
+    http: Http,
 }
 
 /// When the site is asked.
@@ -93,17 +94,23 @@ pub enum ProfileMiss {
 impl ProfileFetcher {
     /// With copies in this folder, which is made when the first one is kept.
     pub fn new(folder: impl Into<PathBuf>, freshness: Freshness) -> ProfileFetcher {
+        let patience = limits::PROFILE_TIMEOUT;
         ProfileFetcher {
             folder: folder.into(),
             freshness,
-            patience: limits::PROFILE_TIMEOUT,
+            patience,
+            http: http(patience),
         }
     }
 
     /// With another bound on the time that one fetch may take in all.
     #[must_use]
     pub fn patience(self, patience: Duration) -> ProfileFetcher {
-        ProfileFetcher { patience, ..self }
+        ProfileFetcher {
+            patience,
+            http: http(patience),
+            ..self
+        }
     }
 
     /// The text of the profile at `url`. A hash may follow: `…/software.cfg#sha256=…`.
@@ -161,20 +168,15 @@ impl ProfileFetcher {
     }
 
     fn keep(&self, address: &str, text: &str) -> io::Result<()> {
-        let place = self.place(address);
         fs::create_dir_all(&self.folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(place).map_err(|error| error.error)?;
-        fs::File::open(&self.folder)?.sync_all()
+        crate::file::replace(&self.place(address), |file| file.write_all(text.as_bytes()))
     }
 
     fn ask(&self, address: &str, wanted: Option<&Hash>) -> Result<String, ProfileMiss> {
         let deadline = Instant::now() + self.patience;
-        let connect = limits::CONNECT_TIMEOUT.min(self.patience);
-        let read = limits::READ_TIMEOUT.min(self.patience);
-        let answer = client(connect, read, Downgrade::Refused)
+        let answer = self
+            .http
+            .client()
             .and_then(|client| client.get(address).send())
             .map_err(|error| ProfileMiss::Failed(told(error)))?;
         let is_page = is_html(&answer);
@@ -192,6 +194,15 @@ impl ProfileFetcher {
         }
         judged(bytes, wanted)
     }
+}
+
+fn http(patience: Duration) -> Http {
+    let connect = limits::CONNECT_TIMEOUT.min(patience);
+    Http::new(
+        connect,
+        limits::READ_TIMEOUT.min(patience),
+        Downgrade::Refused,
+    )
 }
 
 /// The URL without its fragment, and the hash that the fragment asks for. Another fragment is no hash and is cut off.

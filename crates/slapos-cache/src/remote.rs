@@ -14,12 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fs_err as fs;
+use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, utf8_percent_encode};
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use thiserror::Error;
 
 use crate::entry::Entry;
 use crate::hash::{Hash, HashKind};
-use crate::http::{Downgrade, client, told, without_secrets};
+use crate::http::{Downgrade, Http, told, without_secrets};
 use crate::signing::{Algorithm, Signature, Trusted};
 use crate::{Sink, Source, limits};
 use breaker::Breaker;
@@ -31,7 +32,7 @@ pub struct RemoteCache {
     wire: Wire,
     trusted: Trusted,
     token: Option<String>,
-    timeouts: CacheTimeouts,
+    http: Http,
     breaker: Arc<Mutex<Breaker>>,
 }
 
@@ -101,7 +102,7 @@ impl RemoteCache {
             wire,
             trusted,
             token: None,
-            timeouts: CacheTimeouts::default(),
+            http: http(CacheTimeouts::default()),
             breaker: Arc::default(),
         }
     }
@@ -109,7 +110,10 @@ impl RemoteCache {
     /// With other time-outs.
     #[must_use]
     pub fn with_timeouts(self, timeouts: CacheTimeouts) -> RemoteCache {
-        RemoteCache { timeouts, ..self }
+        RemoteCache {
+            http: http(timeouts),
+            ..self
+        }
     }
 
     /// With the token that its owner gave for writing.
@@ -156,8 +160,12 @@ impl RemoteCache {
         let sha512 = hashes.remove(0);
         let client = self.client()?;
         let url = self.content_url(&sha512)?;
-        let has = client.head(url).send().map_err(network)?.status();
-        if has.is_success() {
+        // The old wire has no HEAD: its clients ask for the content and do not read it.
+        let ask = match &self.wire {
+            Wire::Native(_) => client.head(url),
+            Wire::Shacache { .. } => client.get(url),
+        };
+        if ask.send().map_err(network)?.status().is_success() {
             return Ok(sha512);
         }
         let url = match &self.wire {
@@ -255,9 +263,8 @@ impl RemoteCache {
         }
     }
 
-    fn client(&self) -> Result<Client, RemoteError> {
-        let CacheTimeouts { connect, read } = self.timeouts;
-        client(connect, read, Downgrade::Refused).map_err(network)
+    fn client(&self) -> Result<&Client, RemoteError> {
+        self.http.client().map_err(network)
     }
 
     /// Asks unless the cache has to rest, and remembers whether it worked.
@@ -270,7 +277,7 @@ impl RemoteCache {
         if !breaker().may_ask(Instant::now()) {
             return Err(RemoteError::Resting);
         }
-        let result = self.client().and_then(|client| ask(&client));
+        let result = self.client().and_then(ask);
         match &result {
             Ok(_) | Err(RemoteError::NotThere | RemoteError::Stopped | RemoteError::Resting) => {
                 breaker().worked();
@@ -279,6 +286,11 @@ impl RemoteCache {
         }
         result
     }
+}
+
+fn http(timeouts: CacheTimeouts) -> Http {
+    let CacheTimeouts { connect, read } = timeouts;
+    Http::new(connect, read, Downgrade::Refused)
 }
 
 fn network(error: reqwest::Error) -> RemoteError {
@@ -295,28 +307,22 @@ fn base(url: &str) -> &str {
     url.trim_end_matches('/')
 }
 
-/// A key in a path: the original puts it there as it is, so only what would end a path is escaped.
-fn in_path(key: &str) -> String {
-    let mut path = String::new();
-    for byte in key.bytes() {
-        match byte {
-            b'?'
-            | b'#'
-            | b'%'
-            | b' '
-            | b'"'
-            | b'<'
-            | b'>'
-            | b'\\'
-            | b'`'
-            | b'{'
-            | b'}'
-            | 0x00..=0x1f
-            | 0x7f.. => path.push_str(&format!("%{byte:02X}")),
-            _ => path.push(char::from(byte)),
-        }
-    }
-    path
+/// What would end a path, or is in none. The original puts a key there as it is, so nothing else is escaped.
+const NOT_IN_PATH: &AsciiSet = &CONTROLS
+    .add(b'?')
+    .add(b'#')
+    .add(b'%')
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
+
+fn in_path(key: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(key, NOT_IN_PATH)
 }
 
 #[cfg(test)]
@@ -325,8 +331,9 @@ mod tests {
 
     #[test]
     fn in_path_keeps_what_the_original_keeps() {
-        assert_eq!(in_path("pypi:hello=1.0"), "pypi:hello=1.0");
-        assert_eq!(in_path("a b?c#d%é"), "a%20b%3Fc%23d%25%C3%A9");
+        assert_eq!(in_path("pypi:hello=1.0").to_string(), "pypi:hello=1.0");
+        let escaped = in_path("a b?c#d%é").to_string();
+        assert_eq!(escaped, "a%20b%3Fc%23d%25%C3%A9");
     }
 
     #[test]

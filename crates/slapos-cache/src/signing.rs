@@ -69,7 +69,7 @@ pub struct Trusted {
 }
 
 /// The SHA-256 of a public key (its SubjectPublicKeyInfo), in hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyId(String);
 
 impl fmt::Display for KeyId {

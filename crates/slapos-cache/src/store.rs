@@ -3,7 +3,7 @@
 //! `<dir>/sha256/ab/abcd…` are the files; `<dir>/md5/…`, `sha1`, `sha512` and `url` hold links to them.
 //! A file appears here only whole, checked and synced. It is read-only from then on.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -159,11 +159,7 @@ impl Store {
     pub(crate) fn keep_profile(&self, name: &str, text: &[u8]) -> io::Result<()> {
         let folder = self.profiles();
         fs::create_dir_all(&folder)?;
-        let mut file = NamedTempFile::new_in(&folder)?;
-        file.write_all(text)?;
-        file.as_file().sync_all()?;
-        file.persist(folder.join(name)).map_err(|e| e.error)?;
-        fs::File::open(&folder)?.sync_all()
+        crate::file::replace(&folder.join(name), |file| file.write_all(text))
     }
 
     /// Remembers what the URLs of an unpinned source gave.

@@ -4,14 +4,23 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::http::{Downgrade, client, told, without_secrets};
+use crate::http::{Downgrade, Http, told, without_secrets};
 use crate::{Fetched, Origin, OriginMiss, Sink, Source, limits};
 use fs_err as fs;
 
 /// Fetches a source from its own URLs, in order.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub struct UrlOrigin {
-    timeouts: UrlTimeouts,
+    total: Duration,
+    /// For sources that are checked by their hash.
+    for_pinned: Http,
+    for_unpinned: Http,
+}
+
+impl Default for UrlOrigin {
+    fn default() -> UrlOrigin {
+        UrlOrigin::new(UrlTimeouts::default())
+    }
 }
 
 /// How long a site may take.
@@ -35,30 +44,30 @@ impl Default for UrlTimeouts {
 
 impl UrlOrigin {
     pub fn new(timeouts: UrlTimeouts) -> UrlOrigin {
-        UrlOrigin { timeouts }
-    }
-
-    fn fetch_one(
-        &self,
-        url: &str,
-        downgrade: Downgrade,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), String> {
-        match local_path(url) {
-            Some(path) => copy_file(&path, sink, Instant::now() + self.timeouts.total),
-            None => self.download(url, downgrade, sink),
+        let http = |downgrade| Http::new(timeouts.connect, timeouts.read, downgrade);
+        UrlOrigin {
+            total: timeouts.total,
+            for_pinned: http(Downgrade::Followed),
+            for_unpinned: http(Downgrade::Refused),
         }
     }
 
-    fn download(&self, url: &str, downgrade: Downgrade, sink: &mut Sink<'_>) -> Result<(), String> {
-        let client = client(self.timeouts.connect, self.timeouts.read, downgrade).map_err(told)?;
-        let answer = client.get(url).send().map_err(told)?;
+    fn fetch_one(&self, url: &str, http: &Http, sink: &mut Sink<'_>) -> Result<(), String> {
+        match local_path(url) {
+            Some(path) => copy_file(&path, sink, Instant::now() + self.total),
+            None => self.download(url, http, sink),
+        }
+    }
+
+    fn download(&self, url: &str, http: &Http, sink: &mut Sink<'_>) -> Result<(), String> {
+        let asked = http.client().and_then(|client| client.get(url).send());
+        let answer = asked.map_err(told)?;
         let status = answer.status();
         if !status.is_success() {
             return Err(format!("the site answered {status}"));
         }
         let expected = answer.content_length();
-        let deadline = Instant::now() + self.timeouts.total;
+        let deadline = Instant::now() + self.total;
         copy(answer, sink, deadline).map_err(|e| format!("the transfer broke: {e}"))?;
         match expected {
             Some(expected) if expected != sink.received() => Err(format!(
@@ -77,14 +86,14 @@ impl Origin for UrlOrigin {
 
     fn fetch(&self, source: &Source, sink: &mut Sink<'_>) -> Result<Fetched, OriginMiss> {
         let mut reasons = Vec::new();
-        let downgrade = match source.hashes.is_empty() {
-            true => Downgrade::Refused,
-            false => Downgrade::Followed,
+        let http = match source.hashes.is_empty() {
+            true => &self.for_unpinned,
+            false => &self.for_pinned,
         };
         for url in &source.urls {
             sink.restart()
                 .map_err(|e| OriginMiss::Failed(e.to_string()))?;
-            match self.fetch_one(url, downgrade, sink) {
+            match self.fetch_one(url, http, sink) {
                 Ok(()) if sink.mismatch(source).is_none() || source.urls.len() == 1 => {
                     return Ok(Fetched {
                         location: without_secrets(url),

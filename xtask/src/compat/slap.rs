@@ -107,7 +107,7 @@ fn run_part(part: &str, python: &Python, program: &std::path::Path) -> Outcome {
 }
 
 /// Our program, as it was just built.
-fn program() -> PathBuf {
+pub(super) fn program() -> PathBuf {
     target_folder().join("debug/slapos")
 }
 

@@ -3,7 +3,7 @@
 //! `<hash> <URI>` a line, for MD5 and SHA-256 alike; a hash may have several lines. About 10 MB a suite;
 //! a look-up reads some twenty blocks of it.
 
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -90,17 +90,9 @@ pub(super) fn make(apt: &Apt, indexes: &[(String, PathBuf)], path: &Path) -> Res
 }
 
 fn save(path: &Path, lines: &[String]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(folder)?;
-    let mut writer = io::BufWriter::new(file);
-    for line in lines {
-        writeln!(writer, "{line}")?;
-    }
-    let file = writer
-        .into_inner()
-        .map_err(io::IntoInnerError::into_error)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(|_| ()).map_err(|e| e.error)
+    crate::file::replace(path, |file| {
+        lines.iter().try_for_each(|line| writeln!(file, "{line}"))
+    })
 }
 
 /// Lines for the upstream tarballs of an index. A stanza names its folder after its files, so it is read whole first.
