@@ -99,10 +99,6 @@ impl Bench {
         drop(writeln!(std::io::stdout(), "{line}"));
         self.figures.push(figure);
     }
-
-    fn say(&self, text: &str) {
-        say(text);
-    }
 }
 
 /// Runs a suite.

@@ -160,6 +160,19 @@ fn plan_of_a_new_host_builds_before_it_installs() {
 }
 
 #[test]
+fn plan_of_another_release_is_built_beside_a_long_build() {
+    let mut world = World::converged();
+    world.software().stamp = None;
+    world.software().is_busy = true;
+    world.desired.software.push(wire::DesiredSoftware {
+        url: "/y/software.cfg".to_owned(),
+        state: "available".to_owned(),
+        attempt: 0,
+    });
+    assert_eq!(world.printed(), "build /y/software.cfg\n");
+}
+
+#[test]
 fn plan_of_changed_parameters_installs_again() {
     let mut world = World::converged();
     world

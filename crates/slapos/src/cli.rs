@@ -8,7 +8,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::Folder;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,6 +77,10 @@ enum Command {
 
 /// Parses and runs one command line.
 pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> Outcome {
+    let words: Vec<OsString> = words.into_iter().collect();
+    if let Some(root) = root_to_supervise(&words) {
+        return command::internal::supervise(root);
+    }
     match Cli::try_parse_from(words) {
         Ok(cli) => dispatch(cli),
         Err(error) => {
@@ -89,6 +93,16 @@ pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> Outcome {
             })
         }
     }
+}
+
+/// The supervisor's words as the agent says them. They are read without the tree of all commands,
+/// whose pages it would keep as long as it lives.
+fn root_to_supervise(words: &[OsString]) -> Option<&Path> {
+    let [_, internal, supervise, option, root] = words else {
+        return None;
+    };
+    let is_it = internal == "internal" && supervise == "supervise" && option == "--root";
+    is_it.then_some(Path::new(root))
 }
 
 fn dispatch(cli: Cli) -> Outcome {
@@ -145,5 +159,15 @@ mod tests {
     #[test]
     fn cli_has_no_contradiction() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn supervisors_words_mean_the_same_with_and_without_the_tree() {
+        let words = ["slapos", "internal", "supervise", "--root", "/srv/x"];
+        let words = words.map(OsString::from);
+        let parsed = Cli::try_parse_from(&words).unwrap();
+        assert_eq!(root_to_supervise(&words), parsed.shared.root.as_deref());
+        assert!(matches!(parsed.command, Command::Internal(args) if !args.is_without_folder()));
+        assert_eq!(root_to_supervise(&words[..4]), None);
     }
 }

@@ -17,6 +17,7 @@ pub(crate) use node::{node_config, node_failure, run_node, step_options};
 
 use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::Folder;
+use crate::sys::give_back_memory;
 use crate::system::SystemRandom;
 use slapos_model::RandomSource;
 use slapos_supervise::SuperviseConfig;
@@ -39,6 +40,7 @@ pub(crate) fn supervise(folder: &Folder) -> Outcome {
         jitter_seed: u64::from_le_bytes(seed),
         cgroups: slapos_supervise::CgroupUse::WhenPossible,
     };
+    give_back_memory();
     slapos_supervise::run(&config).map_err(|error| Failure::new(error.to_string()))?;
     Ok(Exit::Done)
 }

@@ -18,6 +18,7 @@ use crate::engine::{ChildLine, block_signals};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::Folder;
 use crate::limits::{MASTER_READY, RESTART_MAX};
+use crate::sys::give_back_memory;
 use child::{Child, Role};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
@@ -84,6 +85,7 @@ impl Launcher {
             _lock: lock,
         };
         launcher.write_up_file()?;
+        give_back_memory();
         Ok(launcher)
     }
 

@@ -21,6 +21,7 @@ mod parameter_text;
 mod present;
 mod print;
 mod story;
+mod sys;
 mod system;
 
 use std::process::ExitCode;

@@ -1,14 +1,15 @@
-//! The Python side by side, in the same run: supervisord from pip in a private environment.
-//!
-//! The Python master and node (slapos.core) need Python 3.12 and a build of their own; figures of
-//! them were taken elsewhere and are never divided by here.
+//! The Python side by side, in the same run: supervisord, and the genuine master and node of
+//! slapos.core, each from pip in a private environment.
 
 use super::Bench;
 use super::figure::{Figure, Goal, Spread};
 use super::process::send;
+use super::service::program_starts;
 use super::wait::wait_for;
-use super::world::make_folder;
+use super::world::{World, make_folder};
 use super::{process, supervise};
+use crate::compat::slap::life::{Life, Side};
+use crate::compat::slap::python::Python;
 use crate::venv;
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
@@ -19,14 +20,53 @@ use std::time::{Duration, Instant};
 const SERVICES: usize = 100;
 const ROUNDS: usize = 3;
 const KILLS: usize = 5;
+/// Each fills a partition; the genuine node has three.
+const REQUESTS: usize = 3;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// supervisord imports `pkg_resources`, which later setuptools no longer have.
 const PACKAGES: [&str; 2] = ["supervisor==4.3.0", "setuptools<71"];
 
-/// Starts and restarts of 100 services, theirs and ours.
+/// Starts and restarts of 100 services, then requests: theirs and ours.
 pub(super) fn measure(bench: &mut Bench) -> Result<(), String> {
-    bench.say(&slapos_core());
+    measure_supervisor(bench)?;
+    measure_node(bench)
+}
+
+/// From the command `slapos request` to the running process, the software installed, theirs and ours.
+fn measure_node(bench: &mut Bench) -> Result<(), String> {
+    let python = Python::ensure()?;
+    let life = Life::start(&python, &bench.program, Side::Original)?;
+    life.prepare()?;
+    let world = World::start(&bench.program, &bench.place, "slp", 1 + count(REQUESTS))?;
+    world.ask("warm")?;
+    world.wait_green("warm")?;
+    let starts = program_starts(&world.supervise_dir())?;
+    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+    for index in 0..REQUESTS {
+        theirs.push(life.request_until_running(index)?);
+        ours.push(world.command_until_running(&starts, index)?);
+    }
+    let (theirs, own) = (Spread::of(theirs), Spread::of(ours));
+    let what = format!(
+        "{REQUESTS} times `slapos request`, from the start of the command until the process runs, \
+         software installed (theirs: a round of the node at once, where cron would wait up to 60 s)"
+    );
+    let goal = Goal::Peer {
+        what: "slapos.core, proxy and node".to_owned(),
+        ratio: theirs.median / own.median,
+        value: theirs,
+        at_least: Some(50.0),
+    };
+    bench.report(Figure::new("peer.request_to_running", what, own).goal(goal));
+    Ok(())
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn measure_supervisor(bench: &mut Bench) -> Result<(), String> {
     let dir = make_folder(&bench.place)?;
     let venv = venv::ensure("supervisor-4.3.0", Path::new("python3"), &PACKAGES)?;
     let (start, restart, pss) = run(&venv, dir.path())?;
@@ -56,23 +96,6 @@ fn ahead(own: Spread, theirs: Spread) -> Goal {
         ratio: theirs.median / own.median,
         value: theirs,
         at_least: None,
-    }
-}
-
-/// Whether slapos.core could run here, as a sentence.
-fn slapos_core() -> String {
-    let newer = ["python3.12", "python3.13", "python3.14"];
-    let found = newer
-        .iter()
-        .find(|name| crate::command::output(name, &["--version"]).is_ok())
-        .copied();
-    match found {
-        Some(name) => format!(
-            "slapos.core: {name} is here, but its master and node are not measured by this task"
-        ),
-        None => {
-            "slapos.core: not measured, it needs Python 3.12 or newer, which is not here".to_owned()
-        }
     }
 }
 

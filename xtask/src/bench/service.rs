@@ -154,6 +154,25 @@ pub(super) fn program_starts(dir: &Path) -> Result<Receiver<Start>, String> {
     Ok(receiver)
 }
 
+impl World {
+    /// Milliseconds from the start of the command `slapos request` to the running process.
+    pub(super) fn command_until_running(
+        &self,
+        starts: &Receiver<Start>,
+        index: usize,
+    ) -> Result<f64, String> {
+        let asked_at = Instant::now();
+        let name = format!("measured-{index}");
+        let output = self.command(&["request", "helloworld", &name])?;
+        let view = self
+            .client
+            .find_instance(&name)
+            .map_err(|error| format!("{name}: {error}, after: {output}"))?;
+        let group = view.partition.ok_or(format!("{name} got no partition"))?;
+        Ok(milliseconds(asked_at, wait_start(starts, &group, 0)?.at))
+    }
+}
+
 /// The next start of a group that is not the process `old`.
 fn wait_start(starts: &Receiver<Start>, group: &str, old: u32) -> Result<Start, String> {
     loop {

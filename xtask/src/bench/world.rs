@@ -175,6 +175,24 @@ impl World {
             .map_err(|error| format!("asking for {name}: {error}"))
     }
 
+    /// What a command of ours prints in this world, when it succeeds.
+    pub(crate) fn command(&self, words: &[&str]) -> Result<String, String> {
+        let mut command = std::process::Command::new(&self.program);
+        let output = command
+            .args(words)
+            .arg("--root")
+            .arg(self.root())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .map_err(|error| format!("cannot run {words:?}: {error}"))?;
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        match output.status.success() {
+            true => Ok(said),
+            false => Err(format!("{words:?} failed: {said}")),
+        }
+    }
+
     /// Waits until a service keeps all its promises, the first time with its build.
     pub(crate) fn wait_green(&self, name: &str) -> Result<InstanceView, String> {
         self.wait_green_within(name, FIRST_GREEN)

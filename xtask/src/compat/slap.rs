@@ -5,7 +5,7 @@
 //! the genuine proxy and ours; the move from one to the other; our node on the genuine proxy.
 //! Everything is in a virtual environment and a folder of its own, on loopback. Start with [`run`].
 
-mod life;
+pub(crate) mod life;
 mod marshal;
 mod node;
 mod others;

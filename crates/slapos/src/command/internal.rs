@@ -3,8 +3,10 @@
 use crate::cli::{Cli, Context};
 use crate::engine;
 use crate::failure::{Exit, Outcome};
+use crate::folder::Folder;
 use crate::print;
 use clap::{Command, CommandFactory, Subcommand};
+use std::path::Path;
 
 /// What the program starts of itself.
 #[derive(Debug, clap::Args)]
@@ -33,6 +35,11 @@ impl Args {
 /// Runs what needs the folder: the supervisor.
 pub(crate) fn run(context: &Context) -> Outcome {
     engine::supervise(&context.folder)
+}
+
+/// The supervisor of that folder.
+pub(crate) fn supervise(root: &Path) -> Outcome {
+    engine::supervise(&Folder::find(Some(root))?)
 }
 
 /// Runs what needs none.

@@ -206,16 +206,36 @@ fn read_products(text: &str) -> Result<BTreeMap<String, String>, Failure> {
 mod tests {
     use super::*;
 
-    fn settings(text: &str) -> Result<Settings, Failure> {
-        let args = StartArgs {
+    fn no_arguments() -> StartArgs {
+        StartArgs {
             cfg: None,
             host: None,
             port: None,
             database_uri: None,
             log_file: None,
             verbose: 0,
+        }
+    }
+
+    fn settings(text: &str) -> Result<Settings, Failure> {
+        Settings::read(&Ini::parse(text).unwrap(), &no_arguments())
+    }
+
+    #[test]
+    fn settings_of_the_command_line_win_over_the_file() {
+        let file = "[slapproxy]\nhost = 127.0.0.9\nport = 1\ndatabase_uri = x\nlog_file = y\n\
+                    computer_id = c\n";
+        let args = StartArgs {
+            host: Some("127.0.0.1".to_owned()),
+            port: Some(2),
+            database_uri: Some("a".into()),
+            log_file: Some("b".into()),
+            ..no_arguments()
         };
-        Settings::read(&Ini::parse(text).unwrap(), &args)
+        let read = Settings::read(&Ini::parse(file).unwrap(), &args);
+        let read = read.ok().unwrap();
+        assert_eq!(read.listen.to_string(), "127.0.0.1:2");
+        assert_eq!((read.database, read.log_file), ("a".into(), "b".into()));
     }
 
     #[test]

@@ -56,6 +56,23 @@ impl World {
         self.read(&output)
     }
 
+    /// Runs it with a disk of 2 MB as its folder, in a mount namespace of its own.
+    pub(crate) fn run_on_small_disk(&self, words: &[&str]) -> Ran {
+        let program = self.command(words);
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private"]);
+        if !nix::unistd::geteuid().is_root() {
+            command.arg("--map-root-user");
+        }
+        let script = "mount -t tmpfs -o size=2m none \"$SLAPOS_ROOT\" && exec \"$0\" \"$@\"";
+        command.args(["sh", "-c", script]);
+        command.arg(program.get_program()).args(program.get_args());
+        command.env_clear().current_dir(self.folder.path());
+        let variables = program.get_envs();
+        command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        self.read(&command.output().unwrap())
+    }
+
     fn read(&self, output: &Output) -> Ran {
         let text = |bytes: &[u8]| {
             let text = String::from_utf8(bytes.to_vec()).unwrap();

@@ -179,6 +179,21 @@ fn up_where_a_file_is_says_so() {
 }
 
 #[test]
+fn up_on_a_full_disk_says_so_and_what_to_do() {
+    let world = World::new();
+    fs_err::create_dir(world.root()).unwrap();
+    let ran = world.run_on_small_disk(&["up"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.shown());
+    assert!(
+        ran.stderr
+            .contains("The disk of [WORLD]/r has only 2 MB left"),
+        "{}",
+        ran.shown()
+    );
+    assert!(ran.stderr.contains("hint: make room"), "{}", ran.shown());
+}
+
+#[test]
 fn up_detached_goes_on_and_down_stops_it() {
     let world = World::new();
     let ran = world.run(&["up", "--detach", "--json", "--listen", "127.0.0.1:0"]);

@@ -4,25 +4,28 @@
 //! after it. Start with `steps.rs`.
 
 mod command;
+mod measure;
 mod steps;
 
 use super::python::Python;
 use crate::Outcome;
-use command::{copy_release, expect, free_port, start_server, words_of, write};
+use command::{copy_release, expect, free_port, start_original, start_server, words_of, write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// On what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
+    /// The genuine `slapos proxy start`, to be measured beside ours.
+    Original,
     /// `slapos proxy start`: no certificates.
     Proxy,
     /// `slapos master run`: client, node and partitions by certificate.
     Master,
 }
 
-/// A server of ours and the package's two programs.
-pub(super) struct Life<'p> {
+/// A server and the package's two programs.
+pub(crate) struct Life<'p> {
     python: &'p Python,
     side: Side,
     dir: tempfile::TempDir,
@@ -42,7 +45,7 @@ impl Drop for Life<'_> {
 
 impl<'p> Life<'p> {
     /// Starts the server and makes both programs known to it.
-    pub(super) fn start(python: &'p Python, program: &Path, side: Side) -> Result<Self, String> {
+    pub(crate) fn start(python: &'p Python, program: &Path, side: Side) -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("slap").tempdir();
         let dir = dir.map_err(|error| error.to_string())?;
         let port = free_port()?;
@@ -56,9 +59,12 @@ impl<'p> Life<'p> {
             dir.path().join("lib/proxy.db").display()
         );
         write(&dir.path().join("proxy.cfg"), &proxy)?;
-        let mut command = Command::new(program);
+        let mut command = match side {
+            Side::Original => python.command("slapos"),
+            Side::Proxy | Side::Master => Command::new(program),
+        };
         match side {
-            Side::Proxy => command
+            Side::Original | Side::Proxy => command
                 .args(["proxy", "start", "--cfg"])
                 .arg(dir.path().join("proxy.cfg")),
             Side::Master => command.arg("--root").arg(dir.path().join("root")).args([
@@ -68,7 +74,10 @@ impl<'p> Life<'p> {
                 &format!("127.0.0.1:{port}"),
             ]),
         };
-        let server = start_server(&mut command)?;
+        let server = match side {
+            Side::Original => start_original(&mut command, port)?,
+            Side::Proxy | Side::Master => start_server(&mut command)?,
+        };
         let mut life = Self {
             python,
             side,
@@ -97,7 +106,7 @@ impl<'p> Life<'p> {
         );
         let mut identity = String::new();
         let url = match self.side {
-            Side::Proxy => {
+            Side::Original | Side::Proxy => {
                 let client = format!("[slapos]\nmaster_url = {plain}\n");
                 std::fs::create_dir(self.path("client")).map_err(|error| error.to_string())?;
                 write(&self.path("client/slapos-client.cfg"), &client)?;
@@ -222,7 +231,7 @@ impl<'p> Life<'p> {
     fn library(&self, script: &str, input: &str) -> Result<String, String> {
         use std::io::Write;
         let (scheme, key, cert) = match self.side {
-            Side::Proxy => ("http", String::new(), String::new()),
+            Side::Original | Side::Proxy => ("http", String::new(), String::new()),
             Side::Master => (
                 "https",
                 self.path("client/client.key").display().to_string(),

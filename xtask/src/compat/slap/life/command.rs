@@ -1,10 +1,13 @@
 //! Running what a life needs, and saying what was wrong with it.
 
 use crate::Outcome;
+use crate::bench::wait::wait_for;
 use crate::command::top;
 use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 /// Runs a command; all that it printed, when it ended as it should and said what it should.
 pub(super) fn expect(command: &mut Command, status: i32, text: &str) -> Result<String, String> {
@@ -49,6 +52,27 @@ pub(super) fn free_port() -> Result<u16, String> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     Ok(address.port())
+}
+
+/// Starts the genuine proxy, which says nothing, and waits until its port answers.
+pub(super) fn start_original(command: &mut Command, port: u16) -> Result<Child, String> {
+    let silent = command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = silent
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("cannot start the genuine proxy: {error}"))?;
+    let answers = wait_for("the genuine proxy", Duration::from_secs(60), || {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Err(format!("the genuine proxy ended: {status}"));
+        }
+        Ok(TcpStream::connect(("127.0.0.1", port)).ok().map(drop))
+    });
+    if let Err(error) = answers {
+        drop(child.kill());
+        drop(child.wait());
+        return Err(error);
+    }
+    Ok(child)
 }
 
 /// Starts a server and waits for its word that it listens.

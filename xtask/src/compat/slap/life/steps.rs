@@ -49,7 +49,7 @@ impl Life<'_> {
     /// What finds no room: refused by a proxy, asked to wait by a master.
     fn no_room(&self) -> i32 {
         match self.side {
-            Side::Proxy => 1,
+            Side::Original | Side::Proxy => 1,
             Side::Master => 2,
         }
     }
