@@ -10,7 +10,7 @@ use crate::limits::{
     STACK_RED_ZONE, STACK_SEGMENT,
 };
 use crate::location::{base_of, join, normalised};
-use crate::merge::{Layer, Merger, Section, Sections};
+use crate::merge::{Layer, Merger, Section, Sections, Texts};
 use crate::parse::{ParsedFile, parse};
 use crate::source::{Files, Source, Span, Token, too_large};
 use crate::{Diagnostic, Kind, Link, Machine};
@@ -26,6 +26,7 @@ pub(super) struct Loader<'a> {
     pub(super) files: Files,
     pub(super) merger: Merger,
     pub(super) diagnostics: Vec<Diagnostic>,
+    texts: Texts,
     bytes: usize,
     /// By location as spelled, because a file's folder is part of its meaning. None if it could not be read.
     read: HashMap<String, Option<Arc<OwnText>>>,
@@ -66,6 +67,7 @@ impl<'a> Loader<'a> {
             files: Files::default(),
             merger: Merger::default(),
             diagnostics: Vec::new(),
+            texts: Texts::default(),
             bytes: 0,
             read: HashMap::new(),
             resolved: HashMap::new(),
@@ -206,10 +208,11 @@ impl<'a> Loader<'a> {
         (self.diagnostics.len() == found).then_some(own)
     }
 
-    fn own_sections(&mut self, location: &str, parsed: &ParsedFile) -> OwnText {
+    fn own_sections(&mut self, location: &str, parsed: &ParsedFile<'_>) -> OwnText {
         let (mut sections, mut extends) = (Sections::new(), Vec::new());
         for parsed in &parsed.sections {
-            let mut section = Section::from_options(&parsed.options, Some(parsed.span));
+            let mut section =
+                Section::from_options(&parsed.options, Some(parsed.span), &mut self.texts);
             let writes_base = |value: &str| value.contains(BASE_REFERENCE);
             if let Some(option) = parsed
                 .options
@@ -222,7 +225,7 @@ impl<'a> Loader<'a> {
                 extends = take_extends(&mut section);
                 self.refuse_extended_by(&section);
             }
-            sections.insert(Arc::from(parsed.name.as_str()), Arc::new(section));
+            sections.insert(self.texts.text(parsed.name), Arc::new(section));
         }
         OwnText {
             sections: self.merger.layer(sections),

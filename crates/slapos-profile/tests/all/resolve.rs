@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use slapos_buildout::Kind;
-use slapos_profile::resolve::{raw, resolve};
+use slapos_profile::resolve::{raw, resolve, resolve_written};
 
 use crate::world::{Files, load, question};
 
@@ -36,6 +36,22 @@ fn resolve_gives_values_order_and_what_recipes_compute() {
     assert_eq!(
         json["sections"]["buildout"]["bin-directory"],
         "/srv/case/bin"
+    );
+}
+
+#[test]
+fn resolve_written_section_by_section_is_the_same_text() {
+    let profile = load(&[("main.cfg", PROFILE)]).unwrap();
+    let resolved = resolve(&profile, None).unwrap();
+    let answer = resolve_written(&profile, |live| serde_json::to_string(live).unwrap());
+    let (written, unresolved) = answer.unwrap();
+    assert_eq!(written, serde_json::to_string(&resolved).unwrap());
+    assert_eq!(unresolved.keys().collect::<Vec<_>>(), ["base", "broken"]);
+    let bad = load(&[("main.cfg", "[buildout]\nparts = nowhere\n")]).unwrap();
+    let refused = resolve_written(&bad, |_| unreachable!("there is nothing to write"));
+    assert_eq!(
+        refused.unwrap_err().diagnostics()[0].kind,
+        Kind::MissingSection
     );
 }
 
