@@ -231,11 +231,10 @@ impl<'t> Parser<'t, '_> {
         let message = format!("the condition of section `{}` {reason}", header.name);
         let help = "a condition is a Python expression such as `python3` or \
                     `platform.machine() == \"x86_64\"`, or a marker such as `python_version < \"3.11\"`";
-        let place = (
-            number,
-            header.expression_column,
-            header.expression.chars().count(),
-        );
+        let shown = trim(header.expression);
+        let indent = header.expression.chars().take_while(|c| is_space(*c));
+        let column = header.expression_column + indent.count();
+        let place = (number, column, shown.chars().count());
         self.problem(Kind::BadExpression, message, help.to_owned(), place);
     }
 

@@ -147,7 +147,8 @@ impl Evaluator<'_> {
             return Ok(Thing::Named(name.to_owned()));
         }
         Err(format!(
-            "has the name `{name}`, which means nothing here (NameError)"
+            "has the name `{name}`, which means nothing here (NameError){}",
+            names::suggestion(name)
         ))
     }
 
@@ -163,7 +164,8 @@ impl Evaluator<'_> {
                     return Ok(Thing::Named(path));
                 }
                 Err(format!(
-                    "uses `{path}`, which is not known here (AttributeError)"
+                    "uses `{path}`, which is not known here (AttributeError){}",
+                    names::suggestion(&path)
                 ))
             }
             _ => Err(format!("uses `.{name}` of what has none (AttributeError)")),
