@@ -3,15 +3,20 @@
 //! An option is a list of changes, each with its place. Merging two sections joins their lists; a later `=` drops what was before.
 //! The list is folded to a text only where the section is expanded, so an increment can wait for a base that comes from a macro.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+
+mod options;
+
+pub(crate) use options::{Options, Texts};
 
 use crate::limits::{MERGED_OPTIONS_MAX, OPERATIONS_MAX};
 use crate::parse::ParsedOption;
 use crate::source::{Source, Span};
 
-/// What one line does to an option.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What one line does to an option; in the order in which those of one file are done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Change {
     Set,
     Add,
@@ -29,12 +34,12 @@ pub(crate) struct Operation {
 /// The changes of one option, oldest first.
 ///
 /// Invariant: a `Set` is only ever the first.
-pub(crate) type Operations = Arc<Vec<Operation>>;
+pub(crate) type Operations = Arc<[Operation]>;
 
 /// A section as merged so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Section {
-    pub(crate) options: BTreeMap<Arc<str>, Operations>,
+    pub(crate) options: Options,
     /// The header that was read last.
     pub(crate) span: Option<Span>,
 }
@@ -64,36 +69,37 @@ impl Section {
     /// A section from the options of one file.
     ///
     /// Whatever their order in the file: first `=`, then `+=`, then `-=`. An option written twice the same way counts once, the last time.
-    pub(crate) fn from_options(options: &[ParsedOption], span: Option<Span>) -> Section {
-        let mut lists: BTreeMap<Arc<str>, Vec<Operation>> = BTreeMap::new();
-        for change in [Change::Set, Change::Add, Change::Remove] {
-            for option in options {
-                let (name, own) = split_key(&option.key);
-                if own == change {
-                    let value = Arc::from(option.value.as_str());
-                    let operation = Operation {
-                        change,
-                        value,
-                        span: option.span,
-                    };
-                    lists.entry(Arc::from(name)).or_default().push(operation);
-                }
-            }
-        }
-        let options = lists
-            .into_iter()
-            .map(|(name, mut list)| {
-                // Nearly all have one change, and a list that grew has room for four.
-                list.shrink_to_fit();
-                (name, Arc::new(list))
+    pub(crate) fn from_options(
+        options: &[ParsedOption<'_>],
+        span: Option<Span>,
+        texts: &mut Texts,
+    ) -> Section {
+        let mut all: Vec<(&str, Change, &ParsedOption<'_>)> = options
+            .iter()
+            .map(|option| {
+                let (name, change) = split_key(option.key);
+                (name, change, option)
             })
             .collect();
+        all.sort_by_key(|(name, change, _)| (*name, *change));
+        let same_name = |one: &(&str, _, _), other: &(&str, _, _)| one.0 == other.0;
+        let mut row = Vec::with_capacity(all.chunk_by(same_name).count());
+        for changes in all.chunk_by(same_name) {
+            let operations = changes.iter().map(|(_, change, option)| Operation {
+                change: *change,
+                value: texts.text(&option.value),
+                span: option.span,
+            });
+            let operations = operations.collect();
+            row.push((texts.text(changes[0].0), operations));
+        }
+        let options = Options::from_sorted(row);
         Section { options, span }
     }
 
     pub(crate) fn set(&mut self, option: &str, value: &str, span: Span) {
-        let list = Arc::new(vec![Operation::set(value, span)]);
-        self.options.insert(Arc::from(option), list);
+        let list = Arc::from([Operation::set(value, span)]);
+        self.options.set(option, list);
     }
 
     /// The text of an option before macros and references.
@@ -217,25 +223,20 @@ impl Merger {
     pub(crate) fn merge_section(&mut self, base: &mut Section, over: &Section) {
         self.spend(over.options.len());
         base.span = over.span.or(base.span);
-        for (name, operations) in &over.options {
-            match base.options.get_mut(name) {
-                None => {
-                    base.options
-                        .insert(Arc::clone(name), Arc::clone(operations));
-                }
-                Some(below) if Arc::ptr_eq(below, operations) => {}
-                Some(below) if operations.first().is_some_and(|o| o.change == Change::Set) => {
-                    *below = Arc::clone(operations);
-                }
-                Some(below) => {
-                    self.spend(below.len());
-                    append(Arc::make_mut(below), operations);
-                    if below.len() > OPERATIONS_MAX {
-                        self.options_left = 0;
-                    }
-                }
+        base.options.take_over(&over.options, |below, operations| {
+            if Arc::ptr_eq(below, operations) {
+                return;
             }
-        }
+            if operations.first().is_some_and(|o| o.change == Change::Set) {
+                *below = Arc::clone(operations);
+                return;
+            }
+            self.spend(below.len());
+            *below = appended(below, operations);
+            if below.len() > OPERATIONS_MAX {
+                self.options_left = 0;
+            }
+        });
     }
 
     fn spend(&mut self, options: usize) {
@@ -244,18 +245,21 @@ impl Merger {
 }
 
 /// While there is no `=`, the same line of the same file counts once: else each diamond of `extends` would double it.
-fn append(below: &mut Vec<Operation>, above: &[Operation]) {
+fn appended(below: &[Operation], above: &[Operation]) -> Operations {
     let has_base = below
         .first()
         .is_some_and(|first| first.change == Change::Set);
     if has_base {
-        below.extend_from_slice(above);
-        return;
+        return below.iter().chain(above).cloned().collect();
     }
     let known: HashSet<(Span, Change)> = below.iter().map(|o| (o.span, o.change)).collect();
     // Only the command line has several changes at one place, and it is merged once.
     let is_new = |operation: &&Operation| !known.contains(&(operation.span, operation.change));
-    below.extend(above.iter().filter(is_new).cloned());
+    below
+        .iter()
+        .chain(above.iter().filter(is_new))
+        .cloned()
+        .collect()
 }
 
 /// Sections that no file holds: defaults and the command line.
@@ -264,15 +268,15 @@ pub(crate) fn outside<'a>(
     source: Source,
 ) -> Section {
     let span = Span::outside(source);
-    let parsed: Vec<ParsedOption> = options
+    let parsed: Vec<ParsedOption<'_>> = options
         .into_iter()
         .map(|(key, value)| ParsedOption {
-            key: key.to_owned(),
-            value: value.to_owned(),
+            key,
+            value: Cow::Borrowed(value),
             span,
         })
         .collect();
-    Section::from_options(&parsed, None)
+    Section::from_options(&parsed, None, &mut Texts::default())
 }
 
 #[cfg(test)]
@@ -291,15 +295,15 @@ mod tests {
     }
 
     fn section(options: &[(&str, &str, u32)]) -> Section {
-        let parsed: Vec<ParsedOption> = options
+        let parsed: Vec<ParsedOption<'_>> = options
             .iter()
             .map(|(key, value, line)| ParsedOption {
-                key: (*key).to_owned(),
-                value: (*value).to_owned(),
+                key,
+                value: Cow::Borrowed(value),
                 span: at(*line),
             })
             .collect();
-        Section::from_options(&parsed, None)
+        Section::from_options(&parsed, None, &mut Texts::default())
     }
 
     fn merged(all: &[&Section]) -> String {

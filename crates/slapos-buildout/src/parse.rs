@@ -3,6 +3,7 @@
 //! Nothing is merged or substituted here. The table of rules is in docs/profile-language.md; they are applied line by line
 //! with the current section, the open option and whether the last condition held as the only memory.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::condition::World;
@@ -15,25 +16,24 @@ mod header;
 
 /// The sections of one file whose conditions hold, in the order they first appear.
 #[derive(Debug, Default)]
-pub(crate) struct ParsedFile {
-    pub(crate) sections: Vec<ParsedSection>,
+pub(crate) struct ParsedFile<'t> {
+    pub(crate) sections: Vec<ParsedSection<'t>>,
     pub(crate) problems: Vec<Problem>,
 }
 
 #[derive(Debug)]
-pub(crate) struct ParsedSection {
-    pub(crate) name: String,
+pub(crate) struct ParsedSection<'t> {
+    pub(crate) name: &'t str,
     pub(crate) span: Span,
-    pub(crate) options: Vec<ParsedOption>,
-    by_key: HashMap<String, usize>,
+    pub(crate) options: Vec<ParsedOption<'t>>,
 }
 
-/// One option as written.
+/// One option as written. Nearly every value is a piece of the text.
 #[derive(Debug)]
-pub(crate) struct ParsedOption {
+pub(crate) struct ParsedOption<'t> {
     /// The name as written, with the `+` or `-` of an increment.
-    pub(crate) key: String,
-    pub(crate) value: String,
+    pub(crate) key: &'t str,
+    pub(crate) value: Cow<'t, str>,
     pub(crate) span: Span,
 }
 
@@ -50,12 +50,13 @@ pub(crate) struct Problem {
 }
 
 /// Parses the text of one file. Bad lines become problems; parsing goes on to find the others.
-pub(crate) fn parse(text: &str, source: Source, world: &World<'_>) -> ParsedFile {
+pub(crate) fn parse<'t>(text: &'t str, source: Source, world: &World<'_>) -> ParsedFile<'t> {
     let mut parser = Parser {
         source,
         world,
         file: ParsedFile::default(),
         by_name: HashMap::new(),
+        by_key: HashMap::new(),
         current: None,
         open: None,
         is_block: false,
@@ -74,17 +75,19 @@ pub(crate) fn parse(text: &str, source: Source, world: &World<'_>) -> ParsedFile
     {
         if option.value.starts_with(is_space) {
             let dedented = dedent(trim_end(&option.value));
-            option.value = without_leading_blank_lines(&dedented).to_owned();
+            option.value = Cow::Owned(without_leading_blank_lines(&dedented).to_owned());
         }
     }
     file
 }
 
-struct Parser<'a> {
+struct Parser<'t, 'a> {
     source: Source,
     world: &'a World<'a>,
-    file: ParsedFile,
-    by_name: HashMap<String, usize>,
+    file: ParsedFile<'t>,
+    by_name: HashMap<&'t str, usize>,
+    /// Index of an option in its section, by the index of the section and the name as written.
+    by_key: HashMap<(usize, &'t str), usize>,
     /// Index of the section that options go to. A section whose condition fails does not become current.
     current: Option<usize>,
     /// Index of the option that a continuation line goes to.
@@ -94,9 +97,9 @@ struct Parser<'a> {
     condition_holds: bool,
 }
 
-impl Parser<'_> {
+impl<'t> Parser<'t, '_> {
     /// False when there is no sense in reading on.
-    fn line(&mut self, line: &str, number: u32) -> bool {
+    fn line(&mut self, line: &'t str, number: u32) -> bool {
         if line.starts_with(['#', ';']) {
             return true;
         }
@@ -133,8 +136,9 @@ impl Parser<'_> {
         if !self.is_block && line.is_empty() {
             return;
         }
-        option.value.push('\n');
-        option.value.push_str(line);
+        let value = option.value.to_mut();
+        value.push('\n');
+        value.push_str(line);
         if !line.is_empty() {
             option.span.end_line = number;
         }
@@ -145,7 +149,7 @@ impl Parser<'_> {
         }
     }
 
-    fn header(&mut self, header: &header::Header<'_>, number: u32) {
+    fn header(&mut self, header: &header::Header<'t>, number: u32) {
         self.condition_holds = true;
         if !header.expression.is_empty() {
             match condition::holds(header.expression, self.world) {
@@ -168,22 +172,19 @@ impl Parser<'_> {
             value: (0, 0),
         };
         let next = self.file.sections.len();
-        let index = *self.by_name.entry(header.name.to_owned()).or_insert(next);
+        let index = *self.by_name.entry(header.name).or_insert(next);
         if index == next {
-            let (options, by_key) = (Vec::new(), HashMap::new());
-            let name = header.name.to_owned();
             self.file.sections.push(ParsedSection {
-                name,
+                name: header.name,
                 span,
-                options,
-                by_key,
+                options: Vec::new(),
             });
         }
         self.current = Some(index);
         self.open = None;
     }
 
-    fn option(&mut self, section: usize, line: &str, number: u32) {
+    fn option(&mut self, section: usize, line: &'t str, number: u32) {
         let Some((key, value)) = split_option(line) else {
             // Only a header leaves no option open, and only then may blank lines come here.
             if !trim(line).is_empty() || self.open.is_some() {
@@ -203,19 +204,14 @@ impl Parser<'_> {
             length: small(key.chars().count()),
             value: value_column.map_or((0, 0), |column| (number, column)),
         };
-        let section = &mut self.file.sections[section];
-        let value = trim(value).to_owned();
+        let options = &mut self.file.sections[section].options;
+        let value = Cow::Borrowed(trim(value));
         self.is_block = value.is_empty();
-        let next = section.options.len();
-        let index = *section.by_key.entry(key.to_owned()).or_insert(next);
-        let option = ParsedOption {
-            key: key.to_owned(),
-            value,
-            span,
-        };
-        match section.options.get_mut(index) {
+        let index = *self.by_key.entry((section, key)).or_insert(options.len());
+        let option = ParsedOption { key, value, span };
+        match options.get_mut(index) {
             Some(earlier) => *earlier = option,
-            None => section.options.push(option),
+            None => options.push(option),
         }
         self.open = Some(index);
     }
@@ -235,11 +231,10 @@ impl Parser<'_> {
         let message = format!("the condition of section `{}` {reason}", header.name);
         let help = "a condition is a Python expression such as `python3` or \
                     `platform.machine() == \"x86_64\"`, or a marker such as `python_version < \"3.11\"`";
-        let place = (
-            number,
-            header.expression_column,
-            header.expression.chars().count(),
-        );
+        let shown = trim(header.expression);
+        let indent = header.expression.chars().take_while(|c| is_space(*c));
+        let column = header.expression_column + indent.count();
+        let place = (number, column, shown.chars().count());
         self.problem(Kind::BadExpression, message, help.to_owned(), place);
     }
 
@@ -300,7 +295,7 @@ mod tests {
     use super::*;
     use crate::{Fetch, FetchFailure, Machine};
 
-    fn parsed(text: &str) -> ParsedFile {
+    fn parsed(text: &str) -> ParsedFile<'_> {
         let machine = Machine::linux("x86_64");
         let world = World {
             machine: &machine,

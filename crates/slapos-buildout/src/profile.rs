@@ -56,7 +56,7 @@ impl Profile {
         let section = self.sections.get(section);
         section
             .into_iter()
-            .flat_map(|section| section.options.keys().map(|name| &**name))
+            .flat_map(|section| section.options.names().map(|name| &**name))
     }
 
     /// The merged text of an option before macros and references. An increment without a base begins with an empty line.
@@ -123,6 +123,11 @@ impl Profile {
 
     pub(crate) fn section(&self, name: &str) -> Option<&Arc<Section>> {
         self.sections.get(name)
+    }
+
+    /// The section with its name as it is shared.
+    pub(crate) fn section_entry(&self, name: &str) -> Option<(&Arc<str>, &Arc<Section>)> {
+        self.sections.get_key_value(name)
     }
 
     fn origin_of(&self, span: Span) -> Origin {

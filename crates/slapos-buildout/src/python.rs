@@ -49,6 +49,9 @@ pub(crate) enum Arithmetic {
     Multiply,
     FloorDivide,
     Remainder,
+    BitOr,
+    BitXor,
+    BitAnd,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

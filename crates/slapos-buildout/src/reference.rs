@@ -29,6 +29,15 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
+/// The reference that the text is, and nothing besides.
+pub(crate) fn only(text: &str) -> Option<&str> {
+    let mut pieces = pieces(text);
+    match (pieces.next(), pieces.next()) {
+        (Some(Piece::Reference(reference)), None) => Some(reference),
+        _ => None,
+    }
+}
+
 /// Byte ranges of the references of a text, brackets included; in one pass, whatever the text.
 pub fn references(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
     let mut end = 0;
@@ -121,6 +130,23 @@ mod tests {
     #[test]
     fn pieces_behind_dollars_are_protected() {
         assert!(!pieces("$${a:b} ${a$$b}").any(|piece| matches!(piece, Piece::Reference(_))));
+    }
+
+    #[test]
+    fn only_is_a_reference_without_anything_besides() {
+        assert_eq!(only("${a:b}"), Some("${a:b}"));
+        for text in [
+            "",
+            "a",
+            "${a:b",
+            " ${a:b}",
+            "${a:b}\n",
+            "${a:b}${a:b}",
+            "$${a:b}",
+            "${a:b}$$",
+        ] {
+            assert_eq!(only(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,12 +14,14 @@ use crate::merge::{Merger, Section};
 use crate::{Profile, Recipes, Report, Value};
 
 mod build;
+mod built;
 mod complain;
 mod failure;
 mod macros;
 mod resolve;
 mod settings;
 
+use built::Built;
 use complain::Frame;
 
 /// Evaluates one profile. Sections are expanded on first access and kept; one that failed is tried again when asked again.
@@ -26,8 +29,10 @@ pub struct Session<'p> {
     profile: &'p Profile,
     recipes: &'p dyn Recipes,
     // Borrowed for a moment at a time, never while a recipe runs.
-    built: RefCell<HashMap<String, Built>>,
-    macros: RefCell<HashMap<String, Arc<Section>>>,
+    built: RefCell<HashMap<Arc<str>, Built>>,
+    macros: RefCell<HashMap<Arc<str>, Arc<Section>>>,
+    /// Who read which other section.
+    reads: RefCell<BTreeSet<(Arc<str>, Arc<str>)>>,
     merger: RefCell<Merger>,
     /// Sections with a recipe, in the order their constructors ended.
     order: RefCell<Vec<String>>,
@@ -41,36 +46,11 @@ pub struct Session<'p> {
 /// The options of a section, or why it cannot be expanded.
 pub type Expanded = Result<BTreeMap<String, Value>, Report>;
 
-/// A section that is expanded, or on the way to it.
-#[derive(Debug)]
-struct Built {
-    /// With its macros; every option begins with a `Set`.
-    section: Arc<Section>,
-    /// Texts after the first substitution, until they are final.
-    cooked: BTreeMap<Arc<str>, Arc<str>>,
-    /// Final texts, and what the recipe set.
-    data: BTreeMap<Arc<str>, Arc<str>>,
-    /// Options that the recipe took away.
-    removed: BTreeSet<String>,
-    /// Sections that this one read.
-    reads: BTreeSet<String>,
-}
-
 impl fmt::Debug for Session<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Session")
             .field("entry", &self.profile.entry())
             .finish_non_exhaustive()
-    }
-}
-
-impl Built {
-    /// Keeps a final text; of an option of a profile under the name that is there already.
-    fn keep(&mut self, option: &str, text: Arc<str>) {
-        let known = self.section.options.get_key_value(option);
-        let name = known.map_or_else(|| Arc::from(option), |(name, _)| Arc::clone(name));
-        self.cooked.remove(option);
-        self.data.insert(name, text);
     }
 }
 
@@ -84,6 +64,7 @@ impl<'p> Session<'p> {
             recipes,
             built: RefCell::default(),
             macros: RefCell::default(),
+            reads: RefCell::default(),
             merger: RefCell::default(),
             order: RefCell::default(),
             trail: RefCell::default(),
@@ -124,9 +105,22 @@ impl<'p> Session<'p> {
     ///
     /// One that failed is not tried again for each of those that refer to it, so this takes no longer than its answers do.
     pub fn all_sections(&self) -> Vec<(&'p str, Expanded)> {
+        let mut all = Vec::new();
+        let Ok(()) = self.each_section(|name, found| {
+            all.push((name, found));
+            Ok::<(), Infallible>(())
+        });
+        all
+    }
+
+    /// The same one by one, until `each` fails: for an answer that need not be in memory as a whole.
+    pub fn each_section<E>(
+        &self,
+        mut each: impl FnMut(&'p str, Expanded) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.failures.begin_row();
-        let names = self.profile.sections();
-        let all = names.map(|name| (name, self.section(name))).collect();
+        let mut names = self.profile.sections();
+        let all = names.try_for_each(|name| each(name, self.section(name)));
         self.failures.end_row();
         all
     }
@@ -175,11 +169,8 @@ impl<'p> Session<'p> {
     /// The sections that this one read, by reference or by its recipe, sorted; `[buildout]` and itself left out.
     pub fn dependencies(&self, section: &str) -> Result<Vec<String>, Report> {
         self.build(section)?;
-        let built = self.built.borrow();
-        Ok(built
-            .get(section)
-            .map(|b| b.reads.iter().cloned().collect())
-            .unwrap_or_default())
+        let reads = self.reads_of(section).into_iter();
+        Ok(reads.map(|(_, other)| other.to_string()).collect())
     }
 
     /// Substitutes references in a text, such as a template's, as `section` would.
@@ -201,26 +192,41 @@ impl<'p> Session<'p> {
         names.map(|name| name.to_string()).collect()
     }
 
-    fn names(&self, section: &str) -> BTreeSet<Arc<str>> {
+    fn names(&self, section: &str) -> Vec<Arc<str>> {
         let built = self.built.borrow();
-        let Some(built) = built.get(section) else {
-            return BTreeSet::new();
-        };
-        let own = built.section.options.keys();
-        let own = own.filter(|name| !built.removed.contains(&***name));
-        own.chain(built.data.keys()).map(Arc::clone).collect()
+        built.get(section).map(Built::names).unwrap_or_default()
     }
 
     /// Makes `section` depend on `other`.
     pub(crate) fn depend(&self, section: &str, other: &str) {
-        if section == other || other == "buildout" {
+        if section == other || other == "buildout" || !self.built.borrow().contains_key(section) {
             return;
         }
-        if let Some(built) = self.built.borrow_mut().get_mut(section)
-            && !built.reads.contains(other)
-        {
-            built.reads.insert(other.to_owned());
+        let pair = (self.shared(section), self.shared(other));
+        self.reads.borrow_mut().insert(pair);
+    }
+
+    fn reads_of(&self, section: &str) -> Vec<(Arc<str>, Arc<str>)> {
+        let first = (self.shared(section), Arc::default());
+        let reads = self.reads.borrow();
+        let own = reads.range(first..);
+        own.take_while(|(reader, _)| &**reader == section)
+            .cloned()
+            .collect()
+    }
+
+    fn forget_reads(&self, section: &str) {
+        let own = self.reads_of(section);
+        let mut reads = self.reads.borrow_mut();
+        for pair in &own {
+            reads.remove(pair);
         }
+    }
+
+    /// The name of a section as it is shared; a new one if there is no such section.
+    fn shared(&self, section: &str) -> Arc<str> {
+        let known = self.profile.section_entry(section);
+        known.map_or_else(|| Arc::from(section), |(name, _)| Arc::clone(name))
     }
 
     /// Stores an option of a section under construction.
@@ -233,7 +239,6 @@ impl<'p> Session<'p> {
             }
         };
         if let Some(built) = self.built.borrow_mut().get_mut(section) {
-            built.removed.remove(option);
             built.keep(option, Arc::from(text));
         }
         Ok(())
@@ -242,9 +247,7 @@ impl<'p> Session<'p> {
     /// Takes an option of a section under construction away.
     pub(crate) fn remove(&self, section: &str, option: &str) {
         if let Some(built) = self.built.borrow_mut().get_mut(section) {
-            built.cooked.remove(option);
-            built.data.remove(option);
-            built.removed.insert(option.to_owned());
+            built.remove(option);
         }
     }
 }

@@ -80,7 +80,11 @@ impl Question {
 
     /// Loads the profile. Every file is read once through `fetch`.
     pub fn load(&self, fetch: &dyn Fetch) -> Result<Profile, Report> {
-        self.load_from(&Texts::new(fetch))
+        match self.entry.contains("://") {
+            true => self.load_from(&Texts::new(fetch)),
+            // A local profile has a folder, so its files need not be kept for being loaded once more.
+            false => self.load_from(fetch),
+        }
     }
 
     /// Loads the profile and what is written in its files.
@@ -99,8 +103,8 @@ impl Question {
         load(&self.entry, &Nothing, &options).ok()
     }
 
-    pub(crate) fn load_from(&self, texts: &Texts<'_>) -> Result<Profile, Report> {
-        let profile = load(&self.entry, texts, &self.options)?;
+    pub(crate) fn load_from(&self, fetch: &dyn Fetch) -> Result<Profile, Report> {
+        let profile = load(&self.entry, fetch, &self.options)?;
         if profile.raw("buildout", "directory").is_some() {
             return Ok(profile);
         }
@@ -108,7 +112,7 @@ impl Question {
         let mut options = self.options.clone();
         let here = Override::new("buildout", "directory", &self.folder);
         options.overrides.push(here);
-        load(&self.entry, texts, &options)
+        load(&self.entry, fetch, &options)
     }
 }
 

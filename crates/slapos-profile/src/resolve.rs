@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value as Json, json};
@@ -75,6 +76,42 @@ pub fn resolve(profile: &Profile, section: Option<&str>) -> Result<Resolved, Rep
     Ok(resolved)
 }
 
+/// Resolves the whole profile section by section, each as it is written, so that no large answer is in memory.
+///
+/// `write` gets what serializes like a [`Resolved`]. An error, before anything is written, if the profile cannot be used.
+/// Also gives the sections that no part needs and that cannot be expanded.
+pub fn resolve_written<T>(
+    profile: &Profile,
+    write: impl FnOnce(&Live<'_>) -> T,
+) -> Result<(T, BTreeMap<String, Report>), Report> {
+    let recipes = NoRecipes::default();
+    let session = Session::new(profile, &recipes)?;
+    let live = Live {
+        order: session.parts()?,
+        session: &session,
+        recipes: &recipes,
+        unresolved: RefCell::default(),
+    };
+    let written = write(&live);
+    Ok((written, live.unresolved.into_inner()))
+}
+
+/// A profile on the way to its answer: serializing it works out every section.
+pub struct Live<'s> {
+    session: &'s Session<'s>,
+    recipes: &'s NoRecipes,
+    order: Vec<String>,
+    unresolved: RefCell<BTreeMap<String, Report>>,
+}
+
+impl fmt::Debug for Live<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Live")
+            .field("session", self.session)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The merged texts before macros and references. The order is that of [`resolve`], empty if that fails.
 pub fn raw(profile: &Profile, section: Option<&str>) -> Result<Resolved, Report> {
     let names: Vec<&str> = match section {
@@ -136,20 +173,49 @@ impl Resolved {
 
 /// `{"sections": {section: {option: value}}, "order": [part…], "computed": ["section:option"…]}`, and
 /// `"unresolved": {section: [diagnostic…]}`. A typed value is `{"py": its repr, "type": its Python type}`.
-///
-/// Written straight from the values: a large profile as a tree of JSON would need its memory twice.
 impl Serialize for Resolved {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let unresolved: Map<String, Json> = self
-            .unresolved
-            .iter()
-            .map(|(name, report)| (name.clone(), diagnostics_json(report)))
-            .collect();
         let mut object = to.serialize_map(Some(4))?;
         object.serialize_entry("sections", &Sections(&self.sections))?;
         object.serialize_entry("order", &self.order)?;
         object.serialize_entry("computed", &self.computed)?;
-        object.serialize_entry("unresolved", &unresolved)?;
+        object.serialize_entry("unresolved", &unresolved_json(&self.unresolved))?;
+        object.end()
+    }
+}
+
+impl Serialize for Live<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut object = to.serialize_map(Some(4))?;
+        object.serialize_entry("sections", &LiveSections(self))?;
+        object.serialize_entry("order", &self.order)?;
+        object.serialize_entry("computed", &*self.recipes.computed.borrow())?;
+        let unresolved = self.unresolved.borrow();
+        object.serialize_entry("unresolved", &unresolved_json(&unresolved))?;
+        object.end()
+    }
+}
+
+fn unresolved_json(unresolved: &BTreeMap<String, Report>) -> Map<String, Json> {
+    let told = unresolved
+        .iter()
+        .map(|(name, report)| (name.clone(), diagnostics_json(report)));
+    told.collect()
+}
+
+struct LiveSections<'a>(&'a Live<'a>);
+
+impl Serialize for LiveSections<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut object = to.serialize_map(None)?;
+        self.0.session.each_section(|name, found| match found {
+            Ok(options) => object.serialize_entry(name, &Section(&options)),
+            Err(report) => {
+                let mut unresolved = self.0.unresolved.borrow_mut();
+                unresolved.insert(name.to_owned(), report);
+                Ok(())
+            }
+        })?;
         object.end()
     }
 }

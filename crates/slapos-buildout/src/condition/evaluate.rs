@@ -147,7 +147,8 @@ impl Evaluator<'_> {
             return Ok(Thing::Named(name.to_owned()));
         }
         Err(format!(
-            "has the name `{name}`, which means nothing here (NameError)"
+            "has the name `{name}`, which means nothing here (NameError){}",
+            names::suggestion(name)
         ))
     }
 
@@ -163,7 +164,8 @@ impl Evaluator<'_> {
                     return Ok(Thing::Named(path));
                 }
                 Err(format!(
-                    "uses `{path}`, which is not known here (AttributeError)"
+                    "uses `{path}`, which is not known here (AttributeError){}",
+                    names::suggestion(&path)
                 ))
             }
             _ => Err(format!("uses `.{name}` of what has none (AttributeError)")),
@@ -368,6 +370,9 @@ fn arithmetic(left: &Typed, sign: Arithmetic, right: &Typed) -> Result<Typed, St
         (Typed::Tuple(a), Arithmetic::Add, Typed::Tuple(b)) => {
             return Ok(Typed::Tuple(a.iter().chain(b).cloned().collect()));
         }
+        (Typed::Bool(a), Arithmetic::BitOr, Typed::Bool(b)) => return Ok(Typed::Bool(a | b)),
+        (Typed::Bool(a), Arithmetic::BitXor, Typed::Bool(b)) => return Ok(Typed::Bool(a ^ b)),
+        (Typed::Bool(a), Arithmetic::BitAnd, Typed::Bool(b)) => return Ok(Typed::Bool(a & b)),
         _ => {}
     }
     let (Typed::Int(a), Typed::Int(b)) = (left, right) else {
@@ -377,6 +382,9 @@ fn arithmetic(left: &Typed, sign: Arithmetic, right: &Typed) -> Result<Typed, St
         Arithmetic::Add => a.checked_add(b),
         Arithmetic::Subtract => a.checked_sub(b),
         Arithmetic::Multiply => a.checked_mul(b),
+        Arithmetic::BitOr => Some(a | b),
+        Arithmetic::BitXor => Some(a ^ b),
+        Arithmetic::BitAnd => Some(a & b),
         Arithmetic::FloorDivide => {
             let remainder = a.checked_rem(b)?;
             let is_between = remainder != 0 && (remainder < 0) != (b < 0);
@@ -451,6 +459,11 @@ mod tests {
         );
         check("platform.machine().startswith(('arm', 'x86'))", Ok(true));
         check("1 < 2 < 3 and not 1 < 3 < 2", Ok(true));
+        check(
+            "1 | 6 ^ 2 & 3 == 5 and -4 & 6 == 4 and 1 + 1 | 4 == 6",
+            Ok(true),
+        );
+        check("linux & (not bits32) | python2 and True ^ False", Ok(true));
         check("None is not None", Ok(false));
         check("platform.machine", Ok(true));
         check("os.path.isdir('/') or 'x' in ['x'] if 1 else 0", Ok(true));
@@ -470,6 +483,8 @@ mod tests {
             "os.access('/etc/os', os.R_OK) and os.access('/etc', os.F_OK)",
             Ok(true),
         );
+        check("os.access('/etc/os', os.R_OK | os.F_OK)", Ok(true));
+        check("os.access('/etc/os', os.R_OK|os.W_OK)", Ok(false));
         check(
             "os.access('/etc/os', os.W_OK) or os.access('/no', os.F_OK)",
             Ok(false),
@@ -488,6 +503,8 @@ mod tests {
         check("platform.popen('x')", Err("AttributeError"));
         check("().__class__", Err("AttributeError"));
         check("1 < 'a'", Err("TypeError"));
+        check("'a' | 'b'", Err("TypeError"));
+        check("1 |", Err("SyntaxError"));
         check("1 // 0", Err("ArithmeticError"));
         check("int('x')", Err("ValueError"));
         check("[1][5]", Err("IndexError"));

@@ -11,6 +11,50 @@ pub(super) const BUILTINS: [&str; 17] = [
     "ord", "set", "sorted", "str", "tuple",
 ];
 
+/// Facts by name, for suggestions; beside these there are versions, such as `python311`.
+const FACTS: [&str; 17] = [
+    "python2",
+    "python3",
+    "python27",
+    "cpython",
+    "pypy",
+    "jython",
+    "ironpython",
+    "linux",
+    "windows",
+    "cygwin",
+    "solaris",
+    "macosx",
+    "posix",
+    "bits32",
+    "bits64",
+    "little_endian",
+    "big_endian",
+];
+
+/// Where a condition most often looks inside of a module.
+const INSIDE: [&str; 12] = [
+    "platform.machine",
+    "platform.system",
+    "platform.release",
+    "platform.python_version",
+    "platform.python_implementation",
+    "platform.freedesktop_os_release",
+    "sys.version_info",
+    "sys.platform",
+    "sys.maxsize",
+    "os.name",
+    "os.access",
+    "os.path.isdir",
+];
+
+/// `; did you mean …` if a name or a dotted name is near enough to one that means something.
+pub(super) fn suggestion(name: &str) -> String {
+    let known = FACTS.iter().chain(&MODULES).chain(&BUILTINS).chain(&INSIDE);
+    let near = crate::report::nearest(name, known.copied());
+    near.map_or(String::new(), |near| format!("; did you mean `{near}`?"))
+}
+
 /// The value of a fact.
 pub(super) fn fact(name: &str, machine: &Machine) -> Option<bool> {
     let platform = machine.platform.to_ascii_lowercase();
@@ -102,5 +146,28 @@ pub(super) fn implementation(machine: &Machine) -> &'static str {
         "jython" => "Jython",
         "ironpython" => "IronPython",
         _ => "CPython",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suggestion_holds_names_that_mean_something() {
+        let machine = Machine::linux("x86_64");
+        for name in FACTS {
+            assert!(fact(name, &machine).is_some(), "{name}");
+        }
+        for path in INSIDE {
+            let is_known = super::super::library::is_known(path);
+            assert!(is_known || constant(path, &machine).is_some(), "{path}");
+        }
+        assert_eq!(suggestion("pyton2"), "; did you mean `python2`?");
+        assert_eq!(
+            suggestion("platform.machin"),
+            "; did you mean `platform.machine`?"
+        );
+        assert_eq!(suggestion("nonsense"), "");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::location::{base_of, is_url};
-use crate::merge::{Operation, Section, Sections, outside};
+use crate::merge::{Section, Sections, outside};
 use crate::source::{Files, Source, Span};
 use crate::{Diagnostic, Kind, Machine};
 
@@ -140,10 +140,7 @@ fn replace(section: &mut Section, name: &str, value: &str) {
         .get(name)
         .and_then(|list| list.last())
         .map(|last| last.span);
-    let operation = Operation::set(value, span.unwrap_or(Span::outside(Source::Computed)));
-    section
-        .options
-        .insert(Arc::from(name), Arc::new(vec![operation]));
+    section.set(name, value, span.unwrap_or(Span::outside(Source::Computed)));
 }
 
 /// `versions` names the section of pins, `[versions]` unless set, which then exists even if no file has it.
@@ -151,7 +148,7 @@ pub(super) fn add_versions(sections: &mut Sections) {
     let Some(section) = sections.get_mut("buildout") else {
         return;
     };
-    if section.options.contains_key("versions") {
+    if section.options.contains("versions") {
         return;
     }
     let span = Span::outside(Source::Default);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::{Fetch, FetchFailure};
 use crate::condition::World;
 use crate::limits::{
-    ALL_FILES_BYTES_MAX, CHAIN_LINKS_MAX, EXTENDS_DEPTH_MAX, FILE_BYTES_MAX, FILES_MAX,
-    STACK_RED_ZONE, STACK_SEGMENT,
+    ALL_FILES_BYTES_MAX, CHAIN_LINKS_MAX, DIAGNOSTICS_MAX, EXTENDS_DEPTH_MAX, FILE_BYTES_MAX,
+    FILES_MAX, STACK_RED_ZONE, STACK_SEGMENT,
 };
 use crate::location::{base_of, join, normalised};
-use crate::merge::{Layer, Merger, Section, Sections};
+use crate::merge::{Layer, Merger, Section, Sections, Texts};
 use crate::parse::{ParsedFile, parse};
 use crate::source::{Files, Source, Span, Token, too_large};
 use crate::{Diagnostic, Kind, Link, Machine};
@@ -26,6 +26,7 @@ pub(super) struct Loader<'a> {
     pub(super) files: Files,
     pub(super) merger: Merger,
     pub(super) diagnostics: Vec<Diagnostic>,
+    texts: Texts,
     bytes: usize,
     /// By location as spelled, because a file's folder is part of its meaning. None if it could not be read.
     read: HashMap<String, Option<Arc<OwnText>>>,
@@ -66,6 +67,7 @@ impl<'a> Loader<'a> {
             files: Files::default(),
             merger: Merger::default(),
             diagnostics: Vec::new(),
+            texts: Texts::default(),
             bytes: 0,
             read: HashMap::new(),
             resolved: HashMap::new(),
@@ -129,7 +131,7 @@ impl<'a> Loader<'a> {
             sections = Layer::clone(&defaults);
         }
         for (name, span) in &own.extends {
-            if self.merger.is_exhausted() {
+            if self.merger.is_exhausted() || self.diagnostics.len() >= DIAGNOSTICS_MAX {
                 break;
             }
             let named = Named { name, span: *span };
@@ -149,7 +151,7 @@ impl<'a> Loader<'a> {
                 // Editors of another world begin a file with a byte order mark.
                 let text: Arc<str> = Arc::from(text.strip_prefix('\u{feff}').unwrap_or(&text));
                 let source = self.files.add(location, Arc::clone(&text));
-                self.parse(location, &text, source).map(Arc::new)
+                Some(Arc::new(self.parse(location, named, (&text, source))))
             }
             Err(diagnostic) => {
                 self.report(named, location, *diagnostic);
@@ -185,10 +187,15 @@ impl<'a> Loader<'a> {
         Ok(text)
     }
 
-    /// None, with diagnostics, if the file has problems.
-    fn parse(&mut self, location: &str, text: &str, source: Source) -> Option<OwnText> {
+    /// What a file says, bad lines left out; those become diagnostics.
+    fn parse(
+        &mut self,
+        location: &str,
+        named: Option<Named<'_>>,
+        (text, source): (&str, Source),
+    ) -> OwnText {
         let parsed = parse(text, source, &self.world);
-        let found = self.diagnostics.len();
+        let chain = self.chain_to(location, named);
         for problem in &parsed.problems {
             let span = Span::outside(source);
             let diagnostic =
@@ -196,20 +203,20 @@ impl<'a> Loader<'a> {
                     .with_help(problem.help.clone());
             let (place, length) = ((problem.line, problem.column), problem.length);
             let diagnostic = self.files.at_column(span, place, length, diagnostic);
-            let chain = self.chain();
-            self.diagnostics.push(Diagnostic {
+            let chain = chain.clone();
+            self.tell(Diagnostic {
                 chain,
                 ..diagnostic
             });
         }
-        let own = self.own_sections(location, &parsed);
-        (self.diagnostics.len() == found).then_some(own)
+        self.own_sections(location, &parsed, &chain)
     }
 
-    fn own_sections(&mut self, location: &str, parsed: &ParsedFile) -> OwnText {
+    fn own_sections(&mut self, location: &str, parsed: &ParsedFile<'_>, chain: &[Link]) -> OwnText {
         let (mut sections, mut extends) = (Sections::new(), Vec::new());
         for parsed in &parsed.sections {
-            let mut section = Section::from_options(&parsed.options, Some(parsed.span));
+            let mut section =
+                Section::from_options(&parsed.options, Some(parsed.span), &mut self.texts);
             let writes_base = |value: &str| value.contains(BASE_REFERENCE);
             if let Some(option) = parsed
                 .options
@@ -220,9 +227,9 @@ impl<'a> Loader<'a> {
             }
             if parsed.name == "buildout" {
                 extends = take_extends(&mut section);
-                self.refuse_extended_by(&section);
+                self.refuse_extended_by(&section, chain);
             }
-            sections.insert(Arc::from(parsed.name.as_str()), Arc::new(section));
+            sections.insert(self.texts.text(parsed.name), Arc::new(section));
         }
         OwnText {
             sections: self.merger.layer(sections),
@@ -230,7 +237,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn refuse_extended_by(&mut self, section: &Section) {
+    fn refuse_extended_by(&mut self, section: &Section, chain: &[Link]) {
         if let Some(operations) = section.options.get("extended-by") {
             let message = "the option `extended-by` is no longer supported";
             let diagnostic = Diagnostic::new(Kind::ExtendedBy, message)
@@ -239,8 +246,8 @@ impl<'a> Loader<'a> {
                 Some(operation) => self.files.at(operation.span, diagnostic),
                 None => diagnostic,
             };
-            let chain = self.chain();
-            self.diagnostics.push(Diagnostic { chain, ..placed });
+            let chain = chain.to_vec();
+            self.tell(Diagnostic { chain, ..placed });
         }
     }
 
@@ -258,7 +265,22 @@ impl<'a> Loader<'a> {
             },
         };
         let chain = self.chain();
-        self.diagnostics.push(Diagnostic { chain, ..placed });
+        self.tell(Diagnostic { chain, ..placed });
+    }
+
+    /// Keeps a problem, unless there are as many as a report shows.
+    fn tell(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() < DIAGNOSTICS_MAX {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Who extends a file that is about to be read, nearest first.
+    fn chain_to(&self, location: &str, named: Option<Named<'_>>) -> Vec<Link> {
+        let text = || format!("{location} is extended here");
+        let own = named.map(|named| self.files.link(text(), Some(named.span)));
+        let links = own.into_iter().chain(self.chain());
+        links.take(CHAIN_LINKS_MAX).collect()
     }
 
     /// Who extends the file that is being read, nearest first.

@@ -146,10 +146,10 @@ impl Parser {
     }
 
     fn comparison(&mut self) -> Parsed {
-        let first = self.sum()?;
+        let first = self.bits()?;
         let mut others = Vec::new();
         while let Some(operator) = self.take_comparison()? {
-            others.push((operator, self.sum()?));
+            others.push((operator, self.bits()?));
         }
         Ok(if others.is_empty() {
             first
@@ -187,31 +187,40 @@ impl Parser {
         }))
     }
 
+    fn bits(&mut self) -> Parsed {
+        self.chain(&[("|", Arithmetic::BitOr)], Self::unequal_bits)
+    }
+
+    fn unequal_bits(&mut self) -> Parsed {
+        self.chain(&[("^", Arithmetic::BitXor)], Self::common_bits)
+    }
+
+    fn common_bits(&mut self) -> Parsed {
+        self.chain(&[("&", Arithmetic::BitAnd)], Self::sum)
+    }
+
     fn sum(&mut self) -> Parsed {
-        let mut left = self.product()?;
-        loop {
-            let operator = match self.peek() {
-                Some(Token::Sign("+")) => Arithmetic::Add,
-                Some(Token::Sign("-")) => Arithmetic::Subtract,
-                _ => return Ok(left),
-            };
-            self.at += 1;
-            left = self.binary(left, operator, Self::product)?;
-        }
+        let signs = [("+", Arithmetic::Add), ("-", Arithmetic::Subtract)];
+        self.chain(&signs, Self::product)
     }
 
     fn product(&mut self) -> Parsed {
-        let mut left = self.signed()?;
-        loop {
-            let operator = match self.peek() {
-                Some(Token::Sign("*")) => Arithmetic::Multiply,
-                Some(Token::Sign("//")) => Arithmetic::FloorDivide,
-                Some(Token::Sign("%")) => Arithmetic::Remainder,
-                _ => return Ok(left),
-            };
+        let signs = [
+            ("*", Arithmetic::Multiply),
+            ("//", Arithmetic::FloorDivide),
+            ("%", Arithmetic::Remainder),
+        ];
+        self.chain(&signs, Self::signed)
+    }
+
+    /// Operands with these signs between, from the left.
+    fn chain(&mut self, signs: &[(&str, Arithmetic)], operand: fn(&mut Self) -> Parsed) -> Parsed {
+        let mut left = operand(self)?;
+        while let Some((_, operator)) = signs.iter().find(|(sign, _)| self.is_sign(sign)) {
             self.at += 1;
-            left = self.binary(left, operator, Self::signed)?;
+            left = self.binary(left, *operator, operand)?;
         }
+        Ok(left)
     }
 
     /// A chain makes a tree as deep as it is long, and trees are walked by recursion; so the number is bounded.

@@ -28,17 +28,23 @@ pub(crate) fn nearest<'a>(
     best.map(|(_, name)| name)
 }
 
-/// Insertions, removals and replacements of one character that lead from one to the other.
+/// Insertions, removals and replacements of one character, and swaps of two neighbours, that lead from one to the other.
 fn edit_distance(from: &[char], to: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
+    let mut above = row.clone();
     for (i, a) in from.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
+        let mut next = vec![i + 1];
         for (j, b) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+            let changed = (row[j] + usize::from(a != b))
+                .min(row[j + 1] + 1)
+                .min(next[j] + 1);
+            let is_swap = i > 0 && j > 0 && from[i - 1] == *b && to[j - 1] == *a;
+            next.push(match is_swap {
+                true => changed.min(above[j - 1] + 1),
+                false => changed,
+            });
         }
+        above = std::mem::replace(&mut row, next);
     }
     row[to.len()]
 }
@@ -54,6 +60,7 @@ mod tests {
             Some("location")
         );
         assert_eq!(nearest("ur", ["recipe", "url"]), Some("url"));
+        assert_eq!(nearest("ulr", ["recipe", "url"]), Some("url"));
     }
 
     #[test]
@@ -67,6 +74,8 @@ mod tests {
         let chars = |text: &str| text.chars().collect::<Vec<_>>();
         assert_eq!(edit_distance(&chars("kitten"), &chars("sitting")), 3);
         assert_eq!(edit_distance(&chars(""), &chars("abc")), 3);
+        assert_eq!(edit_distance(&chars("abcd"), &chars("badc")), 2);
+        assert_eq!(edit_distance(&chars("ca"), &chars("abc")), 3);
         assert_eq!(edit_distance(&chars("same"), &chars("same")), 0);
     }
 }

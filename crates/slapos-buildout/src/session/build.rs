@@ -1,6 +1,5 @@
 //! The first access to a section: macros, substitution, recipe.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::complain::Frame;
@@ -33,21 +32,14 @@ impl Session<'_> {
                 return Err(report);
             }
         };
-        let (cooked, data) = (BTreeMap::new(), BTreeMap::new());
-        let (removed, reads) = (BTreeSet::new(), BTreeSet::new());
-        let built = Built {
-            section: Arc::clone(&section),
-            cooked,
-            data,
-            removed,
-            reads,
-        };
-        self.built.borrow_mut().insert(name.to_owned(), built);
+        let built = Built::new(Arc::clone(&section));
+        self.built.borrow_mut().insert(self.shared(name), built);
         let filled =
             stacker::maybe_grow(STACK_RED_ZONE, STACK_SEGMENT, || self.fill(name, &section));
         if let Err(report) = &filled {
             // What is half built must not be taken for an answer later.
             self.built.borrow_mut().remove(name);
+            self.forget_reads(name);
             self.failures.remember(name, report);
         }
         filled
@@ -55,7 +47,7 @@ impl Session<'_> {
 
     fn fill(&self, name: &str, section: &Section) -> Result<(), Report> {
         let mut problems = Problems::default();
-        for (option, operations) in &section.options {
+        for (option, operations) in section.options.iter() {
             let text = crate::merge::folded(operations);
             if has_reference(&text) {
                 let mut waiting = Waiting::starting_with(name, option);
@@ -65,7 +57,7 @@ impl Session<'_> {
                     continue;
                 };
                 if let Some(built) = self.built.borrow_mut().get_mut(name) {
-                    built.cooked.insert(Arc::clone(option), Arc::from(cooked));
+                    built.cook(option, cooked);
                 }
             }
         }

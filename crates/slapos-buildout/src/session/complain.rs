@@ -16,7 +16,7 @@ pub(super) enum Frame {
     Option {
         section: String,
         option: String,
-        spans: Vec<Span>,
+        operations: Operations,
     },
     /// A recipe is constructed.
     Recipe {
@@ -28,19 +28,10 @@ pub(super) enum Frame {
 
 impl Frame {
     pub(super) fn option(section: &str, option: &str, operations: &Operations) -> Frame {
-        // The last places are enough to find a reference; an option with thousands would only cost memory.
-        const SPANS_MAX: usize = 100;
-        let spans = operations
-            .iter()
-            .rev()
-            .take(SPANS_MAX)
-            .map(|operation| operation.span);
-        let mut spans: Vec<Span> = spans.collect();
-        spans.reverse();
         Frame::Option {
             section: section.to_owned(),
             option: option.to_owned(),
-            spans,
+            operations: Operations::clone(operations),
         }
     }
 
@@ -63,9 +54,16 @@ impl Frame {
     fn span(&self) -> Option<Span> {
         match self {
             Frame::Listed { span } | Frame::Recipe { span, .. } => *span,
-            Frame::Option { spans, .. } => spans.last().copied(),
+            Frame::Option { operations, .. } => operations.last().map(|last| last.span),
         }
     }
+}
+
+/// The last places are enough to find a reference; an option may have thousands.
+fn last_places(operations: &Operations) -> impl DoubleEndedIterator<Item = Span> + Clone {
+    const PLACES_MAX: usize = 100;
+    let last = operations.len().saturating_sub(PLACES_MAX)..;
+    operations[last].iter().map(|operation| operation.span)
 }
 
 impl Session<'_> {
@@ -111,8 +109,8 @@ impl Session<'_> {
     /// A diagnostic about a reference of the option that is being substituted.
     fn complain_of_reference(&self, reference: &str, diagnostic: Diagnostic) -> Report {
         let placed = match self.trail.borrow().last() {
-            Some(Frame::Option { spans, .. }) => self.profile.files.at_token(
-                spans.iter().copied(),
+            Some(Frame::Option { operations, .. }) => self.profile.files.at_token(
+                last_places(operations),
                 Token::Reference(reference),
                 diagnostic,
             ),

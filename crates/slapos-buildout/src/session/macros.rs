@@ -19,12 +19,12 @@ impl Session<'_> {
         if let Some(known) = self.macros.borrow().get(name) {
             return Ok(Some(Arc::clone(known)));
         }
-        let Some(own) = self.profile.section(name) else {
+        let Some((key, own)) = self.profile.section_entry(name) else {
             return Ok(None);
         };
         let list = own.options.get("<").filter(|_| name != "buildout");
         let expanded = match list {
-            None => Section::clone(own),
+            None => Arc::clone(own),
             Some(list) => {
                 let parents = crate::merge::fold(list);
                 open.push(name.to_owned());
@@ -32,13 +32,13 @@ impl Session<'_> {
                     self.inherited(&parents, list, open)
                 });
                 open.pop();
-                self.above(base?, own)?
+                Arc::new(self.above(base?, own)?)
             }
         };
-        let expanded = Arc::new(with_bases(expanded));
+        let expanded = with_bases(expanded);
         self.macros
             .borrow_mut()
-            .insert(name.to_owned(), Arc::clone(&expanded));
+            .insert(Arc::clone(key), Arc::clone(&expanded));
         Ok(Some(expanded))
     }
 
@@ -73,7 +73,7 @@ impl Session<'_> {
     fn above(&self, mut base: Section, over: &Section) -> Result<Section, Report> {
         let mut merger = self.merger.borrow_mut();
         merger.merge_section(&mut base, over);
-        if over.options.contains_key("<") {
+        if over.options.contains("<") {
             base.options.remove("<");
         }
         if merger.is_exhausted() {
@@ -114,11 +114,14 @@ impl Session<'_> {
 }
 
 /// An increment that no macro gave a base begins from nothing; from here on it counts as set.
-fn with_bases(mut section: Section) -> Section {
-    for list in section.options.values_mut() {
-        if let Some(first) = list.first().filter(|first| first.change != Change::Set) {
-            let base = Operation::set("", first.span);
-            Arc::make_mut(list).insert(0, base);
+fn with_bases(mut section: Arc<Section>) -> Arc<Section> {
+    let lacks = |list: &Operations| list.first().is_some_and(|o| o.change != Change::Set);
+    // Most sections have nothing to change, and stay shared.
+    if section.options.iter().any(|(_, list)| lacks(list)) {
+        let options = &mut Arc::make_mut(&mut section).options;
+        for list in options.lists_mut().filter(|list| lacks(list)) {
+            let base = list.first().map(|first| Operation::set("", first.span));
+            *list = base.into_iter().chain(list.iter().cloned()).collect();
         }
     }
     section

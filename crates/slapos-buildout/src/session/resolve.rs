@@ -78,12 +78,9 @@ impl Session<'_> {
         let text = if has_reference(&text) {
             let key = (section.to_owned(), option.to_owned());
             if !waiting.options.insert(key.clone()) {
-                return Err(self.circular(section, option, operations.as_ref()));
+                return Err(self.circular(section, option, &operations));
             }
-            let frame = match &operations {
-                Some(operations) => Frame::option(section, option, operations),
-                None => Frame::option(section, option, &Operations::default()),
-            };
+            let frame = Frame::option(section, option, &operations);
             let substituted = self.within(frame, || {
                 stacker::maybe_grow(STACK_RED_ZONE, STACK_SEGMENT, || {
                     self.substituted(&text, section, waiting)
@@ -91,8 +88,7 @@ impl Session<'_> {
             });
             // Also after a problem, for what is looked at next.
             waiting.options.remove(&key);
-            let substituted = substituted?;
-            Arc::from(substituted)
+            substituted?
         } else {
             text
         };
@@ -104,20 +100,8 @@ impl Session<'_> {
 
     fn known(&self, section: &str, option: &str) -> Known {
         let built = self.built.borrow();
-        let Some(built) = built.get(section) else {
-            return Known::Missing;
-        };
-        if let Some(text) = built.data.get(option) {
-            return Known::Final(Arc::clone(text));
-        }
-        let operations = built
-            .section
-            .options
-            .get(option)
-            .filter(|_| !built.removed.contains(option));
-        let cooked = built.cooked.get(option).map(Arc::clone);
-        let text = cooked.or_else(|| Some(crate::merge::folded(operations?)));
-        text.map_or(Known::Missing, |text| Known::Raw(text, operations.cloned()))
+        let built = built.get(section);
+        built.map_or(Known::Missing, |built| built.known(option))
     }
 
     /// A text of `section` with its references substituted, `$$` kept.
@@ -126,7 +110,14 @@ impl Session<'_> {
         text: &str,
         section: &str,
         waiting: &mut Waiting,
-    ) -> Result<String, Report> {
+    ) -> Result<Arc<str>, Report> {
+        if let Some(reference) = reference::only(text) {
+            // The same text, not a copy of it.
+            let value = self.referred(reference, section, waiting)?;
+            self.bound(&value)?;
+            self.count(&value)?;
+            return Ok(value);
+        }
         let mut out = String::new();
         let mut problems = Problems::default();
         for piece in pieces(text) {
@@ -144,7 +135,7 @@ impl Session<'_> {
         }
         problems.none()?;
         self.count(&out)?;
-        Ok(out)
+        Ok(Arc::from(out))
     }
 
     /// What a reference of `section` stands for.
@@ -155,11 +146,11 @@ impl Session<'_> {
         waiting: &mut Waiting,
     ) -> Result<Arc<str>, Report> {
         let (target, option) = self.target(reference, section)?;
-        match self.stored(&target, option, waiting)? {
+        match self.stored(target, option, waiting)? {
             Some(value) => Ok(value),
             None if option == SECTION_NAME => Ok(Arc::from(section)),
             None => self
-                .stand_in(&target, option, Some(reference))
+                .stand_in(target, option, Some(reference))
                 .map(Arc::from),
         }
     }
@@ -173,10 +164,10 @@ impl Session<'_> {
                 Piece::Dollars => out.push('$'),
                 Piece::Reference(reference) => {
                     let (target, option) = self.target(reference, section)?;
-                    match self.read(&target, option)? {
+                    match self.read(target, option)? {
                         Some(value) => out.push_str(&value.as_text()),
                         None if option == SECTION_NAME => out.push_str(section),
-                        None => out.push_str(&self.stand_in(&target, option, Some(reference))?),
+                        None => out.push_str(&self.stand_in(target, option, Some(reference))?),
                     }
                 }
             }
@@ -203,7 +194,7 @@ impl Session<'_> {
     }
 
     /// The section and option that a reference means. The section is built, and a dependency of the one that refers to it.
-    fn target<'r>(&self, reference: &'r str, from: &str) -> Result<(String, &'r str), Report> {
+    fn target<'r>(&self, reference: &'r str, from: &'r str) -> Result<(&'r str, &'r str), Report> {
         let (section, option) =
             reference::parse(reference).map_err(|kind| self.bad_reference(kind, reference))?;
         let section = if section.is_empty() { from } else { section };
@@ -212,7 +203,7 @@ impl Session<'_> {
         }
         self.depend(from, section);
         self.build(section)?;
-        Ok((section.to_owned(), option))
+        Ok((section, option))
     }
 
     fn bound(&self, text: &str) -> Result<(), Report> {
@@ -232,22 +223,20 @@ impl Session<'_> {
         Err(self.complain(None, too_large(message)))
     }
 
-    fn circular(&self, section: &str, option: &str, operations: Option<&Operations>) -> Report {
+    fn circular(&self, section: &str, option: &str, operations: &Operations) -> Report {
         let message = format!("option `{option}` of section `{section}` needs its own value");
         let diagnostic = Diagnostic::new(Kind::CircularReference, message).with_help(
             "the options below refer to each other; give one of them a value of its own",
         );
-        let span = operations
-            .and_then(|list| list.last())
-            .map(|last| last.span);
+        let span = operations.last().map(|last| last.span);
         self.complain(span, diagnostic)
     }
 }
 
 /// What a built section has of an option.
-enum Known {
+pub(super) enum Known {
     Final(Arc<str>),
-    /// To be substituted still; the changes are none if only the recipe made it.
-    Raw(Arc<str>, Option<Operations>),
+    /// To be substituted still, with the changes that made it.
+    Raw(Arc<str>, Operations),
     Missing,
 }

@@ -101,6 +101,37 @@ fn a_missing_file_is_underlined_where_it_is_extended() {
 }
 
 #[test]
+fn a_bad_file_is_told_with_who_extends_it_and_what_it_extends_is_read_too() {
+    let files = [
+        ("main.cfg", "[buildout]\nextends =\n  lib/b.cfg\n"),
+        ("lib/b.cfg", "[buildout]\nextends = ../c.cfg\nno\n"),
+        ("c.cfg", "[x : pyton2]\n[buildout]\nextended-by = d.cfg\n"),
+    ];
+    let report = load_files(&files).unwrap_err();
+    let told: Vec<String> = report
+        .diagnostics()
+        .iter()
+        .map(|found| {
+            let chain = found.chain.iter().map(|link| format!(" < {}", link.text));
+            let file = found.file.as_deref().unwrap_or_default();
+            format!("{file}:{}{}", found.line, chain.collect::<String>())
+        })
+        .collect();
+    let b = "/srv/case/lib/b.cfg is extended here";
+    let c = "/srv/case/c.cfg is extended here";
+    let expect = [
+        format!("/srv/case/lib/b.cfg:3 < {b}"),
+        format!("/srv/case/c.cfg:1 < {c} < {b}"),
+        format!("/srv/case/c.cfg:3 < {c} < {b}"),
+    ];
+    assert_eq!(told, expect);
+    assert!(
+        report.to_string().contains("did you mean `python2`?"),
+        "{report}"
+    );
+}
+
+#[test]
 fn all_bad_lines_are_shown_at_once() {
     check(
         "[buildout]
@@ -131,10 +162,10 @@ error[parse-error]: /srv/case/main.cfg: this line is neither a header, an option
   = help: write `name = value`, indent the line to continue the option above, or begin it with `#`
 
 error[bad-expression]: /srv/case/main.cfg: the condition of section `d` has the name `nonsense`, which means nothing here (NameError)
- --> /srv/case/main.cfg:5:4
+ --> /srv/case/main.cfg:5:5
   |
 5 | [d: nonsense]
-  |    ^^^^^^^^^
+  |     ^^^^^^^^
   = help: a condition is a Python expression such as `python3` or `platform.machine() == \"x86_64\"`, or a marker such as `python_version < \"3.11\"`",
     );
 }

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use percent_encoding::{percent_decode_str, percent_encode_byte};
+
 use super::named_tuple;
 use crate::arguments::Arguments;
 use crate::error::{Outcome, type_error, value_error};
@@ -48,7 +50,7 @@ fn quote(text: &[u8], safe: &str, plus: bool) -> String {
         } else if plus && c == ' ' {
             out.push('+');
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push_str(percent_encode_byte(*byte));
         }
     }
     out
@@ -64,25 +66,7 @@ fn quoted(arguments: Arguments, safe: &str, plus: bool) -> Outcome<Value> {
 }
 
 fn unquoted(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = text
-            .get(at + 1..at + 3)
-            .filter(|hex| bytes[at] == b'%' && !hex.starts_with('+'));
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 fn pairs_of(machine: &Machine<'_>, value: &Value) -> Outcome<Vec<(Value, Value)>> {

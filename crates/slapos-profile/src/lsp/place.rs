@@ -4,27 +4,25 @@ use std::ops::Range as Bytes;
 use std::str::FromStr;
 
 use lsp_types::{Location, Position, Range, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::syntax::Syntax;
+
+/// Everything but `/` and what no URI gives a meaning.
+const NOT_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// The path of a `file:` URI; other documents are not looked at.
 pub(super) fn location_of(uri: &Uri) -> Option<String> {
     let rest = uri.as_str().strip_prefix("file://")?;
     let path = &rest[rest.find('/')?..];
     let path = path.split(['?', '#']).next().unwrap_or(path);
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.bytes();
-    while let Some(byte) = rest.next() {
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-        bytes.push(match byte {
-            b'%' => {
-                let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    let path = percent_decode_str(path).decode_utf8().ok()?;
+    Some(path.into_owned())
 }
 
 /// The URI of a path, or of a profile from the web the URL.
@@ -32,15 +30,8 @@ pub(super) fn uri_of(location: &str) -> Option<Uri> {
     if location.contains("://") {
         return Uri::from_str(location).ok();
     }
-    let mut text = String::from("file://");
-    for byte in location.bytes() {
-        match byte {
-            b'/' | b'-' | b'_' | b'.' | b'~' => text.push(char::from(byte)),
-            byte if byte.is_ascii_alphanumeric() => text.push(char::from(byte)),
-            byte => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    Uri::from_str(&text).ok()
+    let path = utf8_percent_encode(location, NOT_IN_PATH);
+    Uri::from_str(&format!("file://{path}")).ok()
 }
 
 /// Bytes of a line as a range.
@@ -106,6 +97,7 @@ mod tests {
         let plain = Uri::from_str("file://localhost/a").unwrap();
         assert_eq!(location_of(&plain).as_deref(), Some("/a"));
         assert_eq!(location_of(&Uri::from_str("untitled:1").unwrap()), None);
+        assert_eq!(location_of(&Uri::from_str("file:///%ff").unwrap()), None);
     }
 
     #[test]

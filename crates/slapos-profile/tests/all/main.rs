@@ -5,6 +5,7 @@
 
 mod docs;
 mod lint;
+mod releases;
 mod resolve;
 mod tools;
 mod world;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
 use slapos_buildout::{Fetch, FetchFailure, Machine, Profile, Report};
 use slapos_profile::Question;
 
@@ -42,4 +44,31 @@ pub(crate) fn question() -> Question {
 /// Loads `main.cfg` of these files.
 pub(crate) fn load(files: &[(&str, &str)]) -> Result<Profile, Report> {
     question().load(&Files::of(files))
+}
+
+/// What a test asks of the processor; the time of a busy machine is not counted.
+pub(crate) struct Work {
+    before: Duration,
+}
+
+impl Work {
+    pub(crate) fn start() -> Work {
+        let before = processor_time();
+        Work { before }
+    }
+
+    pub(crate) fn time(&self) -> Duration {
+        processor_time().saturating_sub(self.before)
+    }
+}
+
+/// Of this thread.
+fn processor_time() -> Duration {
+    let used = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
+    let parts = [used.user_time(), used.system_time()];
+    let parts = parts.map(|part| {
+        let seconds = Duration::from_secs(part.tv_sec().try_into().unwrap());
+        seconds + Duration::from_micros(part.tv_usec().try_into().unwrap())
+    });
+    parts.iter().sum()
 }

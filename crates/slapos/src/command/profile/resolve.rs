@@ -3,7 +3,9 @@
 use super::{Named, note, refused};
 use crate::failure::{Exit, Outcome};
 use crate::print;
+use slapos_buildout::Report;
 use slapos_profile::resolve;
+use std::collections::BTreeMap;
 
 /// Sections that cannot be resolved and are told of on standard error; --json has all.
 const NOTES_MAX: usize = 20;
@@ -37,21 +39,32 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, json: bool) -> Outcome {
     let profile = args.named.load(json)?;
     let section = args.section.as_deref();
+    if json && section.is_none() && !args.raw {
+        let answer = resolve::resolve_written(&profile, |live| print::json(live));
+        let (written, unresolved) = answer.map_err(|report| refused(&report, json))?;
+        written?;
+        tell(&unresolved);
+        return Ok(Exit::Done);
+    }
     let resolved = match args.raw {
         true => resolve::raw(&profile, section),
         false => resolve::resolve(&profile, section),
     };
     let resolved = resolved.map_err(|report| refused(&report, json))?;
-    for report in resolved.unresolved.values().take(NOTES_MAX) {
-        note(&report.to_string());
-    }
-    if let Some(more) = resolved.unresolved.len().checked_sub(NOTES_MAX + 1) {
-        note(&format!("… and {} more sections", more + 1));
-    }
-    drop(profile);
+    tell(&resolved.unresolved);
     match json {
         true => print::json(&resolved)?,
         false => print::raw(resolved.to_text().as_bytes())?,
     }
     Ok(Exit::Done)
+}
+
+/// Says which sections cannot be resolved.
+fn tell(unresolved: &BTreeMap<String, Report>) {
+    for report in unresolved.values().take(NOTES_MAX) {
+        note(&report.to_string());
+    }
+    if let Some(more) = unresolved.len().checked_sub(NOTES_MAX + 1) {
+        note(&format!("… and {} more sections", more + 1));
+    }
 }
