@@ -105,6 +105,7 @@ pub fn install_instance(
     let place = Place {
         site: Site {
             cache: None,
+            built: None,
             jobs: 1,
             jobserver: JobserverWhenNeeded::default(),
             network: NetworkCut::default(),

@@ -7,6 +7,7 @@
 //! Never in here: requests to the master, the supervisor, the switch of user.
 
 mod archive;
+mod built;
 mod compare;
 mod egg;
 mod engine;
@@ -22,6 +23,7 @@ mod network;
 mod original;
 mod part_environment;
 mod part_log;
+mod part_mark;
 mod partition;
 mod process;
 mod progress;
@@ -33,10 +35,12 @@ mod signature;
 mod software;
 mod work;
 
+pub use built::{Pushed, push_built};
 pub use compare::{Difference, compare_builds};
 pub use error::{BuildError, BuildFailure, FailureKind};
 pub use instance::{InstanceInstall, InstanceOutcome, Program, install_instance};
 pub use part_environment::PartEnvironment;
+pub use part_mark::{Given, UsedSource};
 pub use progress::{Cancel, Progress, Step};
 pub use promise::{Check, FileState, PromiseSpec, PromiseSpecError};
 pub use prune::{Prune, Pruned, prune_shared};

@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 use slapos_buildout::Override;
 use slapos_cache::{Cache, DebianOrigin, RemoteCache, Store, Trusted, UrlOrigin};
 
+use crate::built::BuiltParts;
 use crate::engine::{self, Done, Place, Saving};
 use crate::evaluate::{Wanted, evaluate};
 use crate::jobserver::JobserverWhenNeeded;
 use crate::network::NetworkCut;
 use crate::original::{self, Sections};
+use crate::part_mark::Given;
 use crate::process::Guard;
 use crate::recipe::World;
 use crate::record::Records;
@@ -64,7 +66,10 @@ pub struct Origins {
     /// Caches of other machines: one URL each, or `SHACACHE_URL,SHADIR_URL` of the old wire.
     #[serde(default)]
     pub caches: Vec<String>,
-    /// The keys, PEM one after the other, whose word on the content of a URL counts.
+    /// Caches of built parts, named in the same way: what one of the keys signed there is not built here.
+    #[serde(default)]
+    pub built: Vec<String>,
+    /// The keys, PEM one after the other, whose word on the content of a URL and on built parts counts.
     #[serde(default)]
     pub trusted: String,
     /// The URL in the profile.
@@ -77,6 +82,7 @@ impl Default for Origins {
     fn default() -> Origins {
         Origins {
             caches: Vec::new(),
+            built: Vec::new(),
             trusted: String::new(),
             url: true,
             debian: true,
@@ -134,6 +140,9 @@ pub struct PartOutcome {
     pub location: Option<PathBuf>,
     /// Wall time that this run spent on it.
     pub seconds: f64,
+    /// Who built it, when it was not built here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
 }
 
 /// What a run did with a part.
@@ -203,7 +212,9 @@ fn run(
     };
     let records_path = own.join("installed.json");
     let (records, original) = recorded(&records_path, &root)?;
-    let cache = cache_of(build)?;
+    let remotes = remotes(&build.origins)?;
+    let cache = cache_of(build, &remotes);
+    let built = BuiltParts::of(&build.origins, &remotes)?;
     let world = World {
         directory: root.clone(),
         shared: build.shared.as_deref(),
@@ -228,6 +239,7 @@ fn run(
     let place = Place {
         site: Site {
             cache: Some(&cache),
+            built: built.as_ref(),
             jobs,
             jobserver: JobserverWhenNeeded::new(&own, jobs),
             network: NetworkCut::new(!build.network),
@@ -277,6 +289,7 @@ fn told(mut wanted: Wanted, done: Done) -> SoftwareReport {
                     .remove(name)
                     .or_else(|| done.places.get(name).cloned()),
                 seconds: done.took.get(name).map_or(0.0, Duration::as_secs_f64),
+                given: done.records.get(name).and_then(|one| one.given.clone()),
             };
             parts.insert(name.clone(), part);
         }
@@ -330,16 +343,21 @@ fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
     std::path::absolute(path).map_err(io_error("finding the place of", path))
 }
 
-fn cache_of(build: &SoftwareBuild) -> Result<Cache, BuildError> {
+/// Every cache that is named, once: it is asked for sources and for parts, and left alone for both when it fails.
+fn remotes(origins: &Origins) -> Result<BTreeMap<&str, RemoteCache>, BuildError> {
+    let trusted = origins.keys()?;
+    let words = origins.caches.iter().chain(&origins.built);
+    let remote = |words: &str| RemoteCache::new(words.into(), trusted.clone());
+    Ok(words.map(|words| (words.as_str(), remote(words))).collect())
+}
+
+fn cache_of(build: &SoftwareBuild, remotes: &BTreeMap<&str, RemoteCache>) -> Cache {
     let origins = &build.origins;
-    let trusted = match origins.trusted.as_str() {
-        "" => Trusted::default(),
-        text => Trusted::parse(text)
-            .map_err(|e| BuildError::Request(format!("reading the keys that are trusted: {e}")))?,
-    };
     let mut cache = Cache::new(Store::new(&build.cache));
     for words in &origins.caches {
-        cache = cache.with(RemoteCache::new(words.as_str().into(), trusted.clone()));
+        if let Some(remote) = remotes.get(words.as_str()) {
+            cache = cache.with(remote.clone());
+        }
     }
     if origins.url {
         cache = cache.with(UrlOrigin::default());
@@ -347,7 +365,19 @@ fn cache_of(build: &SoftwareBuild) -> Result<Cache, BuildError> {
     if origins.debian {
         cache = cache.with(DebianOrigin::new(build.cache.join("debian")));
     }
-    Ok(cache)
+    cache
+}
+
+impl Origins {
+    /// Those whose word counts.
+    pub(crate) fn keys(&self) -> Result<Trusted, BuildError> {
+        match self.trusted.as_str() {
+            "" => Ok(Trusted::default()),
+            text => Trusted::parse(text).map_err(|e| {
+                BuildError::Request(format!("reading the keys that are trusted: {e}"))
+            }),
+        }
+    }
 }
 
 /// One builder at a time in one folder; a second one is told at once and not made to wait.

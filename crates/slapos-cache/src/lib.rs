@@ -35,6 +35,7 @@ pub use cache::{Cache, EnsureError, Found};
 pub use debian::DebianOrigin;
 pub use entry::{Entry, EntryError, check_key, key_of_url};
 pub use hash::{Digests, Hash, HashError, HashKind, mismatch};
+pub use http::without_secrets;
 pub use index::Index;
 pub use look::Presence;
 pub use origin::{Fetched, Origin, OriginMiss};

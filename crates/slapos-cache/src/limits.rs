@@ -76,6 +76,8 @@ pub(crate) const UPLOAD_PIECES_MAX: usize = 8;
 pub(crate) const CACHE_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Silence of a cache.
 pub(crate) const CACHE_READ_TIMEOUT: Duration = Duration::from_secs(8);
+/// A short text, such as what is said under a key, as a whole.
+pub(crate) const CACHE_TEXT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Failures in a row until a cache is left alone for `CACHE_REST`.
 pub(crate) const CACHE_FAILURES_MAX: u32 = 2;
 pub(crate) const CACHE_REST: Duration = Duration::from_secs(60);

@@ -24,6 +24,7 @@ Examples:
   slapos build software.cfg --part zlib            Only this part and what it needs
   slapos build https://example.org/software.cfg    A profile from the web
   slapos build software.cfg --from-cache http://10.0.0.1:8780   Where sites are gone
+  slapos build software.cfg --binary-cache http://10.0.0.1:8780 --trust ours.pub   Without compiling
   slapos build software.cfg zlib:version=1.3.1     With an option set above all files
   slapos build software.cfg --json | tail -1       How each part stands, for programs
   slapos build shell zlib                          Stand where the steps of a part stood
@@ -85,8 +86,18 @@ struct How {
     /// `SHACACHE_URL,SHADIR_URL`. Repeatable.
     #[arg(long, value_name = "URL", conflicts_with = "offline")]
     from_cache: Vec<String>,
-    /// Keys or certificates (PEM) whose word counts on what a URL without a hash had. Repeatable.
-    #[arg(long, value_name = "FILE", requires = "from_cache")]
+    /// A cache of built parts: shared parts that a trusted key signed there are taken and not
+    /// compiled. Repeatable.
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "offline",
+        requires = "trust"
+    )]
+    binary_cache: Vec<String>,
+    /// Keys or certificates (PEM) whose word counts on what a URL without a hash had, and on built
+    /// parts. Repeatable.
+    #[arg(long, value_name = "FILE")]
     trust: Vec<PathBuf>,
     /// Take sources from the cache only.
     #[arg(long)]
@@ -136,6 +147,7 @@ impl Order {
             network: self.how.network,
             origins: Origins {
                 caches: self.how.from_cache.clone(),
+                built: self.how.binary_cache.clone(),
                 trusted: keys(&self.how.trust)?,
                 url: !self.how.offline,
                 debian: !self.how.offline,

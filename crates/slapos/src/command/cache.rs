@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 mod archive;
 mod find;
 mod key;
+mod push;
 mod put;
 mod serve;
 mod verify;
@@ -27,6 +28,7 @@ Examples:
   slapos cache serve --trust ours.pub --writer-address 127.0.0.1   Serve it to others
   slapos cache put zlib-1.3.1.tar.gz --to http://127.0.0.1:8780 --key ours.key \\
       --url https://ftp.example.org/zlib-1.3.1.tar.gz
+  slapos cache push slapos-build --to http://127.0.0.1:8780 --key ours.key   What was built
 
 Without --store, the cache is that of `slapos build`: ~/.cache/slapos/sources.
 
@@ -49,6 +51,7 @@ enum Action {
     Key(key::Args),
     Serve(serve::Args),
     Put(put::Args),
+    Push(push::Args),
 }
 
 /// Which store.
@@ -79,6 +82,7 @@ pub(crate) fn run(args: Args, root: Option<&Path>, json: bool) -> Outcome {
         Action::Key(args) => key::run(&args, json),
         Action::Serve(args) => serve::run(&args, root, json),
         Action::Put(args) => put::run(&args, json),
+        Action::Push(args) => push::run(&args, json),
     }
 }
 
