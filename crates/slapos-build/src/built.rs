@@ -198,6 +198,11 @@ fn fetch(
     unpacked
 }
 
+/// This machine, for who tells where something was built.
+pub(crate) fn platform_here() -> String {
+    platform::here()
+}
+
 fn key(signature: &str, platform: &str) -> String {
     format!("slapos-part:{signature}:{platform}")
 }

@@ -157,7 +157,7 @@ fn evaluate_instance(
         &template.to_string_lossy(),
         overrides(install),
         world,
-        original,
+        (original, None),
     )
 }
 

@@ -39,6 +39,9 @@ pub struct UsedSource {
     pub bytes: u64,
     /// Whether the profile has a hash for it.
     pub pinned: bool,
+    /// Names of SPDX that its files tell, of an archive that was unpacked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub licences: Vec<String>,
 }
 
 /// Where a part came from that was built elsewhere.
@@ -88,6 +91,7 @@ impl UsedSource {
             sha256: found.sha256.hex().to_owned(),
             bytes: fs_err::metadata(&found.path).map_or(0, |metadata| metadata.len()),
             pinned: found.pinned,
+            licences: Vec::new(),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::built::BuiltParts;
 use crate::engine::{self, Done, Place, Saving};
 use crate::evaluate::{Wanted, evaluate};
 use crate::jobserver::JobserverWhenNeeded;
+use crate::lock::Lock;
 use crate::network::NetworkCut;
 use crate::original::{self, Sections};
 use crate::part_mark::Given;
@@ -22,7 +23,7 @@ use crate::process::Guard;
 use crate::recipe::World;
 use crate::record::Records;
 use crate::work::Site;
-use crate::{BuildError, Cancel, Progress, limits, memory, prune};
+use crate::{BuildError, Cancel, Progress, limits, memory, prune, sbom};
 
 /// The order to build a software release.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,6 +73,9 @@ pub struct Origins {
     /// The keys, PEM one after the other, whose word on the content of a URL and on built parts counts.
     #[serde(default)]
     pub trusted: String,
+    /// Nothing but what is in here is used, wherever it comes from.
+    #[serde(default)]
+    pub lock: Option<Lock>,
     /// The URL in the profile.
     pub url: bool,
     /// The Debian source archive, through apt.
@@ -84,6 +88,7 @@ impl Default for Origins {
             caches: Vec::new(),
             built: Vec::new(),
             trusted: String::new(),
+            lock: None,
             url: true,
             debian: true,
         }
@@ -213,7 +218,7 @@ fn run(
     let records_path = own.join("installed.json");
     let (records, original) = recorded(&records_path, &root)?;
     let remotes = remotes(&build.origins)?;
-    let cache = cache_of(build, &remotes);
+    let cache = cache_of(build, &remotes)?;
     let built = BuiltParts::of(&build.origins, &remotes)?;
     let world = World {
         directory: root.clone(),
@@ -226,12 +231,18 @@ fn run(
         cancel: build.cancel.clone(),
     };
     let overrides = overrides(build, &root)?;
-    let mut wanted = evaluate(&entry(&build.profile)?, overrides, world, original.as_ref())
-        .map_err(|error| match build.cancel.is_raised() {
-            // Whatever was given up for it is no error of the profile.
-            true => BuildError::Cancelled,
-            false => error,
-        })?;
+    let lock = build.origins.lock.as_ref();
+    let mut wanted = evaluate(
+        &entry(&build.profile)?,
+        overrides,
+        world,
+        (original.as_ref(), lock),
+    )
+    .map_err(|error| match build.cancel.is_raised() {
+        // Whatever was given up for it is no error of the profile.
+        true => BuildError::Cancelled,
+        false => error,
+    })?;
     wanted.is_some_parts_only = !build.only.is_empty();
     let guard = Guard::default();
     let builds = own.join("build");
@@ -254,11 +265,14 @@ fn run(
     };
     let done = engine::run(&wanted, &place, records.clone(), progress);
     wanted.warnings.extend(place.site.network.warning());
+    if done.failure.is_none() && !wanted.is_some_parts_only {
+        sbom::write(&own, &build.profile, (&wanted, &done.records))?;
+    }
     Ok(told(wanted, done))
 }
 
 /// Assignments above the profile: where it is built, and what the caller wants.
-fn overrides(build: &SoftwareBuild, root: &Path) -> Result<Vec<Override>, BuildError> {
+pub(crate) fn overrides(build: &SoftwareBuild, root: &Path) -> Result<Vec<Override>, BuildError> {
     let buildout = |option: &str, value: &str| Override::new("buildout", option, value);
     let mut overrides = vec![buildout("directory", &root.to_string_lossy())];
     if let Some(shared) = &build.shared {
@@ -329,7 +343,7 @@ pub(crate) fn recorded(
 }
 
 /// The profile's location: a URL, or an absolute path.
-fn entry(profile: &str) -> Result<String, BuildError> {
+pub(crate) fn entry(profile: &str) -> Result<String, BuildError> {
     if profile.contains("://") {
         return Ok(profile
             .strip_prefix("file://")
@@ -339,19 +353,22 @@ fn entry(profile: &str) -> Result<String, BuildError> {
     Ok(absolute(Path::new(profile))?.to_string_lossy().into_owned())
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
     std::path::absolute(path).map_err(io_error("finding the place of", path))
 }
 
 /// Every cache that is named, once: it is asked for sources and for parts, and left alone for both when it fails.
-fn remotes(origins: &Origins) -> Result<BTreeMap<&str, RemoteCache>, BuildError> {
+pub(crate) fn remotes(origins: &Origins) -> Result<BTreeMap<&str, RemoteCache>, BuildError> {
     let trusted = origins.keys()?;
     let words = origins.caches.iter().chain(&origins.built);
     let remote = |words: &str| RemoteCache::new(words.into(), trusted.clone());
     Ok(words.map(|words| (words.as_str(), remote(words))).collect())
 }
 
-fn cache_of(build: &SoftwareBuild, remotes: &BTreeMap<&str, RemoteCache>) -> Cache {
+pub(crate) fn cache_of(
+    build: &SoftwareBuild,
+    remotes: &BTreeMap<&str, RemoteCache>,
+) -> Result<Cache, BuildError> {
     let origins = &build.origins;
     let mut cache = Cache::new(Store::new(&build.cache));
     for words in &origins.caches {
@@ -365,7 +382,12 @@ fn cache_of(build: &SoftwareBuild, remotes: &BTreeMap<&str, RemoteCache>) -> Cac
     if origins.debian {
         cache = cache.with(DebianOrigin::new(build.cache.join("debian")));
     }
-    cache
+    if let Some(lock) = &origins.lock {
+        let pins = lock.pins();
+        let pins = pins.map_err(|e| BuildError::Request(format!("reading the lock file: {e}")))?;
+        cache = cache.with_pins(pins);
+    }
+    Ok(cache)
 }
 
 impl Origins {

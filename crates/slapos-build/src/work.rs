@@ -138,6 +138,13 @@ impl Work<'_> {
         }
     }
 
+    /// Looks at the tree of the source that was fetched last for its licences.
+    pub(crate) fn note_licences(&mut self, tree: &Path) {
+        if let Some(source) = self.sources.last_mut() {
+            source.licences = crate::licence::licences_of(tree);
+        }
+    }
+
     /// An empty build folder, `<builds>/<part>`; kept when the part fails.
     pub(crate) fn fresh_build_folder(&self) -> Result<PathBuf, PartFailure> {
         let folder = self.site.builds.join(safe_name(self.name));

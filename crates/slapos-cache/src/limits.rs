@@ -96,6 +96,9 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The list of an archive of a store: some 200 bytes for each content.
 pub(crate) const LIST_BYTES_MAX: u64 = 256 << 20;
 
+/// Sources of one run that are remembered; the largest real release has some 600.
+pub(crate) const USED_MAX: usize = 100_000;
+
 /// Threads that serve connections: files are read by others.
 pub(crate) const WORKERS: usize = 2;
 

@@ -61,6 +61,7 @@ enum Command {
     Service(command::service::Args),
     Why(command::why::Args),
     Catalog(command::catalog::Args),
+    Software(command::software::Args),
     Status(command::status::Args),
     Supply(command::supply::SupplyArgs),
     Remove(command::supply::RemoveArgs),
@@ -98,6 +99,9 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Build(args) => command::build::run(args, cli.shared.root, cli.shared.json),
         Command::Profile(args) => command::profile::run(args, cli.shared.json),
         Command::Proxy(args) => command::proxy::run(args),
+        Command::Software(args) => {
+            command::software::run(&args, cli.shared.root.as_deref(), cli.shared.json)
+        }
         Command::Cache(args) => {
             command::cache::run(args, cli.shared.root.as_deref(), cli.shared.json)
         }
@@ -124,6 +128,7 @@ fn dispatch_in(context: &Context, command: Command) -> Outcome {
         }
         Command::Profile(args) => command::profile::run(args, context.json),
         Command::Proxy(args) => command::proxy::run(args),
+        Command::Software(args) => command::software::run(&args, None, context.json),
         Command::Cache(args) => command::cache::run(args, None, context.json),
         Command::Completion(args) => command::completion::run(&args),
         Command::Internal(_) => command::internal::run(context),

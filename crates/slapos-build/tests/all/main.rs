@@ -12,5 +12,6 @@ mod host;
 mod instance;
 mod jobs;
 mod kill;
+mod lock;
 mod recipes;
 mod world;
