@@ -69,7 +69,7 @@ pub fn attest(root: &Path, signer: &Signer) -> Result<(), BuildError> {
     let text = serde_json::to_string_pretty(&envelope);
     let text = text.map_err(|error| io_error("writing", &path)(error.into()))?;
     file::write_if_changed(&path, format!("{text}\n").as_bytes(), 0o644)
-        .and_then(|_| file::sync_all(&[path.clone()]))
+        .and_then(|_| file::sync_all(std::slice::from_ref(&path)))
         .map_err(io_error("writing", &path))
 }
 

@@ -12,8 +12,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use slapos_cache::{Cache, Entry, RemoteCache, Source, Store, Trusted};
 
+use crate::origins::Origins;
 use crate::part_mark::{Given, PartMark, UsedSource};
-use crate::software::Origins;
 use crate::work::{PartFailure, Work, failing, safe_name};
 use crate::{BuildError, Step, file};
 

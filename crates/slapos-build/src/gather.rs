@@ -7,14 +7,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use slapos_cache::{Found, Hash, HashKind, Source};
+use slapos_cache::{Cache, Found, Hash, HashKind, Source};
 
+use crate::evaluate::{Wanted, evaluate};
 use crate::lock::{Lock, LockedSource};
 use crate::part_mark::UsedSource;
 use crate::recipe::World;
 use crate::record::Records;
 use crate::software::{self, SoftwareBuild, io_error};
-use crate::{BuildError, evaluate};
+use crate::{BuildError, Cancel, origins};
 
 /// What happens meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub fn gather(build: &SoftwareBuild, tell: &mut dyn FnMut(&Gathered)) -> Result<
     let own = root.join(".slapos");
     let records = own.join("installed.json");
     let records = Records::load(&records).map_err(io_error("reading", &records))?;
-    let remotes = software::remotes(&build.origins)?;
-    let cache = software::cache_of(build, &remotes)?;
+    let remotes = origins::remotes(&build.origins)?;
+    let cache = origins::cache_of(build, &remotes)?;
     let world = World {
         directory: root.clone(),
         shared: build.shared.as_deref(),
@@ -49,50 +50,59 @@ pub fn gather(build: &SoftwareBuild, tell: &mut dyn FnMut(&Gathered)) -> Result<
     let overrides = software::overrides(build, &root)?;
     let lock = build.origins.lock.as_ref();
     let entry = software::entry(&build.profile)?;
-    let wanted = evaluate::evaluate(&entry, overrides, world, (None, lock))?;
-    let mut parts: Vec<(String, Source)> = Vec::new();
+    let wanted = evaluate(&entry, overrides, world, (None, lock))?;
+    for (part, source) in named(&wanted, &records) {
+        tell(&fetch(&cache, &build.cancel, (part, &source))?);
+    }
+    Ok(Lock::new(wanted.profiles, look_into(&cache)?))
+}
+
+/// What recipes say that they fetch, and what was fetched for the same parts before.
+fn named(wanted: &Wanted, records: &Records) -> Vec<(String, Source)> {
+    let mut all = Vec::new();
     for (name, one) in &wanted.parts {
-        let sources = one.part.sources();
-        parts.extend(sources.into_iter().map(|source| (name.clone(), source)));
+        let before = records.parts.get(name).map(|record| &record.sources);
+        let before = before.into_iter().flatten().map(source_of);
+        let sources = one.part.sources().into_iter().chain(before);
+        all.extend(sources.map(|source| (name.clone(), source)));
     }
-    let recorded = records
-        .parts
-        .iter()
-        .filter(|(name, _)| wanted.parts.contains_key(*name));
-    for (name, record) in recorded {
-        let sources = record.sources.iter().map(source_of);
-        parts.extend(sources.map(|source| (name.clone(), source)));
-    }
-    for (part, source) in parts {
-        let found = cache.ensure_watched(&source, &mut |_| !build.cancel.is_raised());
-        let found = found.map_err(|error| match build.cancel.is_raised() {
-            true => BuildError::Cancelled,
-            false => BuildError::Request(format!("{part}: {error}")),
-        })?;
-        tell(&Gathered {
-            part,
-            source: source.title().to_owned(),
-            bytes: UsedSource::new(&source, &found).bytes,
-            origin: found.origin,
-        });
-    }
-    let scratch =
-        tempfile::tempdir().map_err(io_error("making a folder in", &std::env::temp_dir()))?;
+    all
+}
+
+fn fetch(
+    cache: &Cache,
+    cancel: &Cancel,
+    (part, source): (String, &Source),
+) -> Result<Gathered, BuildError> {
+    let found = cache.ensure_watched(source, &mut |_| !cancel.is_raised());
+    let found = found.map_err(|error| match cancel.is_raised() {
+        true => BuildError::Cancelled,
+        false => BuildError::Request(format!("{part}: {error}")),
+    })?;
+    Ok(Gathered {
+        part,
+        source: source.title().to_owned(),
+        bytes: UsedSource::new(source, &found).bytes,
+        origin: found.origin,
+    })
+}
+
+/// Everything that the cache gave, unpacked and looked at.
+fn look_into(cache: &Cache) -> Result<Vec<LockedSource>, BuildError> {
+    let scratch = tempfile::tempdir();
+    let scratch = scratch.map_err(io_error("making a folder in", &std::env::temp_dir()))?;
     let used: BTreeMap<_, (UsedSource, PathBuf)> = cache.used().into_iter().map(keyed).collect();
+    let named = used.values().filter(|(one, _)| !one.url.is_empty());
+    let named: BTreeSet<&String> = named.map(|(one, _)| &one.sha256).collect();
     let mut sources = Vec::new();
-    let known: BTreeSet<&String> = used
-        .values()
-        .filter(|(one, _)| !one.url.is_empty())
-        .map(|(one, _)| &one.sha256)
-        .collect();
     for (one, path) in used.values() {
         // What a record knows by its hash alone, a recipe knows by its URL too.
-        if one.url.is_empty() && known.contains(&one.sha256) {
+        if one.url.is_empty() && named.contains(&one.sha256) {
             continue;
         }
         sources.push(LockedSource::of(one, path, scratch.path())?);
     }
-    Ok(Lock::new(wanted.profiles, sources))
+    Ok(sources)
 }
 
 fn keyed((source, found): (Source, Found)) -> ((String, String), (UsedSource, PathBuf)) {

@@ -25,6 +25,7 @@ mod lock;
 mod memory;
 mod network;
 mod original;
+mod origins;
 mod part_environment;
 mod part_log;
 mod part_mark;
@@ -48,12 +49,13 @@ pub use error::{BuildError, BuildFailure, FailureKind};
 pub use gather::{Gathered, gather};
 pub use instance::{InstanceInstall, InstanceOutcome, Program, install_instance};
 pub use lock::{Lock, LockedSource};
+pub use origins::Origins;
 pub use part_environment::PartEnvironment;
 pub use part_mark::{Given, UsedSource};
 pub use progress::{Cancel, Progress, Step};
 pub use promise::{Check, FileState, PromiseSpec, PromiseSpecError};
 pub use prune::{Prune, Pruned, prune_shared};
 pub use software::{
-    Origins, PartOutcome, PartState, SoftwareBuild, SoftwareOutcome, SoftwareReport,
-    build_software, default_jobs, default_path, report_software,
+    PartOutcome, PartState, SoftwareBuild, SoftwareOutcome, SoftwareReport, build_software,
+    default_jobs, default_path, report_software,
 };

@@ -31,7 +31,7 @@ pub(crate) fn write(
     let text = format!("{:#}\n", document(profile, wanted, records));
     let failed = |error| io_error("writing", &path)(error);
     match file::write_if_changed(&path, text.as_bytes(), 0o644).map_err(failed)? {
-        true => file::sync_all(&[path.clone()]).map_err(failed),
+        true => file::sync_all(std::slice::from_ref(&path)).map_err(failed),
         false => Ok(()),
     }
 }
@@ -61,7 +61,7 @@ fn document(profile: &str, wanted: &Wanted, records: &BTreeMap<String, Record>) 
         let parts = before
             .filter(|part| records.contains_key(*part))
             .map(|part| part_ref(part));
-        let sources = record.sources.iter().map(|source| source_ref(source));
+        let sources = record.sources.iter().map(source_ref);
         let all: BTreeSet<String> = parts.chain(sources).collect();
         json!({"ref": part_ref(name), "dependsOn": all})
     }));

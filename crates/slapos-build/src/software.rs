@@ -9,15 +9,15 @@ use fs_err as fs;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use slapos_buildout::Override;
-use slapos_cache::{Cache, DebianOrigin, RemoteCache, Store, Trusted, UrlOrigin};
+use slapos_cache::Cache;
 
 use crate::built::BuiltParts;
 use crate::engine::{self, Done, Place, Saving};
 use crate::evaluate::{Wanted, evaluate};
 use crate::jobserver::JobserverWhenNeeded;
-use crate::lock::Lock;
 use crate::network::NetworkCut;
 use crate::original::{self, Sections};
+use crate::origins::{Origins, cache_of, remotes};
 use crate::part_mark::Given;
 use crate::process::Guard;
 use crate::recipe::World;
@@ -58,41 +58,6 @@ pub struct SoftwareBuild {
     /// Raised by the caller to stop.
     #[serde(skip)]
     pub cancel: Cancel,
-}
-
-/// Which origins of sources may be asked, in this order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Origins {
-    /// Caches of other machines: one URL each, or `SHACACHE_URL,SHADIR_URL` of the old wire.
-    #[serde(default)]
-    pub caches: Vec<String>,
-    /// Caches of built parts, named in the same way: what one of the keys signed there is not built here.
-    #[serde(default)]
-    pub built: Vec<String>,
-    /// The keys, PEM one after the other, whose word on the content of a URL and on built parts counts.
-    #[serde(default)]
-    pub trusted: String,
-    /// Nothing but what is in here is used, wherever it comes from.
-    #[serde(default)]
-    pub lock: Option<Lock>,
-    /// The URL in the profile.
-    pub url: bool,
-    /// The Debian source archive, through apt.
-    pub debian: bool,
-}
-
-impl Default for Origins {
-    fn default() -> Origins {
-        Origins {
-            caches: Vec::new(),
-            built: Vec::new(),
-            trusted: String::new(),
-            lock: None,
-            url: true,
-            debian: true,
-        }
-    }
 }
 
 /// How many processes may compile at once: one for each processor that there is memory for.
@@ -244,22 +209,38 @@ fn run(
         false => error,
     })?;
     wanted.is_some_parts_only = !build.only.is_empty();
+    install(
+        build,
+        (&root, &records),
+        (wanted, &cache, built.as_ref()),
+        progress,
+    )
+}
+
+/// Installs what is wanted and tells; `records` is what was installed before.
+fn install(
+    build: &SoftwareBuild,
+    (root, records): (&Path, &Records),
+    (mut wanted, cache, built): (Wanted, &Cache, Option<&BuiltParts>),
+    progress: &mut dyn FnMut(Progress),
+) -> Result<SoftwareReport, BuildError> {
+    let own = root.join(".slapos");
     let guard = Guard::default();
     let builds = own.join("build");
     let jobs = build.jobs.clamp(1, limits::JOBS_MAX);
     let place = Place {
         site: Site {
-            cache: Some(&cache),
-            built: built.as_ref(),
+            cache: Some(cache),
+            built,
             jobs,
             jobserver: JobserverWhenNeeded::new(&own, jobs),
             network: NetworkCut::new(!build.network),
             cancel: &build.cancel,
             guard: &guard,
             builds: &builds,
-            directory: &root,
+            directory: root,
         },
-        records: records_path,
+        records: own.join("installed.json"),
         logs: own.join("log"),
         saving: Saving::Soon,
     };
@@ -355,51 +336,6 @@ pub(crate) fn entry(profile: &str) -> Result<String, BuildError> {
 
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
     std::path::absolute(path).map_err(io_error("finding the place of", path))
-}
-
-/// Every cache that is named, once: it is asked for sources and for parts, and left alone for both when it fails.
-pub(crate) fn remotes(origins: &Origins) -> Result<BTreeMap<&str, RemoteCache>, BuildError> {
-    let trusted = origins.keys()?;
-    let words = origins.caches.iter().chain(&origins.built);
-    let remote = |words: &str| RemoteCache::new(words.into(), trusted.clone());
-    Ok(words.map(|words| (words.as_str(), remote(words))).collect())
-}
-
-pub(crate) fn cache_of(
-    build: &SoftwareBuild,
-    remotes: &BTreeMap<&str, RemoteCache>,
-) -> Result<Cache, BuildError> {
-    let origins = &build.origins;
-    let mut cache = Cache::new(Store::new(&build.cache));
-    for words in &origins.caches {
-        if let Some(remote) = remotes.get(words.as_str()) {
-            cache = cache.with(remote.clone());
-        }
-    }
-    if origins.url {
-        cache = cache.with(UrlOrigin::default());
-    }
-    if origins.debian {
-        cache = cache.with(DebianOrigin::new(build.cache.join("debian")));
-    }
-    if let Some(lock) = &origins.lock {
-        let pins = lock.pins();
-        let pins = pins.map_err(|e| BuildError::Request(format!("reading the lock file: {e}")))?;
-        cache = cache.with_pins(pins);
-    }
-    Ok(cache)
-}
-
-impl Origins {
-    /// Those whose word counts.
-    pub(crate) fn keys(&self) -> Result<Trusted, BuildError> {
-        match self.trusted.as_str() {
-            "" => Ok(Trusted::default()),
-            text => Trusted::parse(text).map_err(|e| {
-                BuildError::Request(format!("reading the keys that are trusted: {e}"))
-            }),
-        }
-    }
 }
 
 /// One builder at a time in one folder; a second one is told at once and not made to wait.

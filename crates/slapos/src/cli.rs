@@ -67,7 +67,7 @@ enum Command {
     Remove(command::supply::RemoveArgs),
     Node(command::node::Args),
     Master(command::master::Args),
-    Build(command::build::Args),
+    Build(Box<command::build::Args>),
     Profile(command::profile::Args),
     Proxy(command::proxy::Args),
     Cache(command::cache::Args),
@@ -96,7 +96,7 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.command {
         // These need no folder: a job runs with hardly any environment, as a user without a home.
         Command::Completion(args) => command::completion::run(&args),
-        Command::Build(args) => command::build::run(args, cli.shared.root, cli.shared.json),
+        Command::Build(args) => command::build::run(*args, cli.shared.root, cli.shared.json),
         Command::Profile(args) => command::profile::run(args, cli.shared.json),
         Command::Proxy(args) => command::proxy::run(args),
         Command::Software(args) => {
@@ -124,7 +124,7 @@ fn dispatch_in(context: &Context, command: Command) -> Outcome {
         Command::Node(args) => command::node::run(context, args),
         Command::Master(args) => command::master::run(context, args),
         Command::Build(args) => {
-            command::build::run(args, Some(context.folder.root().to_owned()), context.json)
+            command::build::run(*args, Some(context.folder.root().to_owned()), context.json)
         }
         Command::Profile(args) => command::profile::run(args, context.json),
         Command::Proxy(args) => command::proxy::run(args),

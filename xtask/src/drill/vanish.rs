@@ -89,22 +89,10 @@ pub(super) fn run(vanish: Vanish) -> Outcome {
     let export = folder.path().join("export.tar");
     let cache = vanish.cache.unwrap_or_else(|| today.join("cache"));
     let site = Site::start(&today.join("site"))?;
-    let is_chosen =
-        |one: &&Release| vanish.only.is_empty() || vanish.only.iter().any(|name| name == one.name);
-    let chosen: Vec<&Release> = RELEASES.iter().filter(is_chosen).collect();
-    if chosen.is_empty() || chosen.len() < vanish.only.len() {
-        let names: Vec<_> = RELEASES.iter().map(|one| one.name).collect();
-        return Err(format!("releases are {}", names.join(", ")));
-    }
+    let chosen = chosen(&vanish.only)?;
     for release in &chosen {
-        let begun = Instant::now();
-        build_today(&program, (&today, &cache), &site.url(release))?;
-        let seconds = begun.elapsed().as_secs_f64();
-        let load = load_average();
-        say(&format!(
-            "{}: built today in {seconds:.1} s, load {load:.1}",
-            release.name
-        ));
+        let url = site.url(release);
+        build_today(&program, (&today, &cache), (release.name, &url))?;
     }
     let mut command = Command::new(&program);
     command.args(["cache", "export"]).arg(&export);
@@ -124,12 +112,33 @@ pub(super) fn run(vanish: Vanish) -> Outcome {
     Ok(())
 }
 
-fn build_today(program: &Path, (today, cache): (&Path, &Path), url: &str) -> Outcome {
+fn chosen(only: &[String]) -> Result<Vec<&'static Release>, String> {
+    let is_chosen = |one: &&Release| only.is_empty() || only.iter().any(|name| name == one.name);
+    let chosen: Vec<&Release> = RELEASES.iter().filter(is_chosen).collect();
+    if chosen.is_empty() || chosen.len() < only.len() {
+        let names: Vec<_> = RELEASES.iter().map(|one| one.name).collect();
+        return Err(format!("releases are {}", names.join(", ")));
+    }
+    Ok(chosen)
+}
+
+fn build_today(
+    program: &Path,
+    (today, cache): (&Path, &Path),
+    (name, url): (&str, &str),
+) -> Outcome {
+    let begun = Instant::now();
     let mut command = Command::new(program);
     command
         .args(["build", url, "--json", "--root"])
         .arg(today.join("root"));
-    done(command.arg("--cache").arg(cache)).map(drop)
+    done(command.arg("--cache").arg(cache))?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let load = load_average();
+    say(&format!(
+        "{name}: built today in {seconds:.1} s, load {load:.1}"
+    ));
+    Ok(())
 }
 
 /// Imports, builds and shows one release, ten years ahead.

@@ -9,11 +9,11 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::sources;
 use crate::print;
 use clap::Subcommand;
-use serde_json::{Value as Json, json};
-use slapos_build::{Cancel, Lock, Origins, SoftwareBuild, SoftwareReport, gather};
+use slapos_build::{Cancel, Lock, Origins, SoftwareBuild, gather};
 use std::path::{Path, PathBuf};
 
 mod check;
+mod end;
 mod screen;
 mod shell;
 
@@ -50,7 +50,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     Shell(shell::Args),
-    Check(check::Args),
+    Check(Box<check::Args>),
 }
 
 /// What to build, and how.
@@ -138,8 +138,8 @@ fn build(order: &Order, root: Option<PathBuf>, json: bool) -> Outcome {
             .map_err(|error| Failure::new(error.to_string()))?;
     }
     match json {
-        true => print::json(&end_line(&build.root, &report))?,
-        false => print_end(&build.root, &report)?,
+        true => print::json(&end::line(&build.root, &report))?,
+        false => end::print(&build.root, &report)?,
     }
     match report.failure {
         None => Ok(Exit::Done),
@@ -215,56 +215,4 @@ fn build_root(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let root = named.unwrap_or_else(|| PathBuf::from("slapos-build"));
     std::path::absolute(&root)
         .map_err(|error| Failure::usage(format!("{} is no folder: {error}", root.display())))
-}
-
-fn end_line(root: &Path, report: &SoftwareReport) -> Json {
-    let outcome = &report.outcome;
-    json!({
-        "event": "end",
-        "ok": report.failure.is_none(),
-        "root": root,
-        "parts": outcome.parts,
-        "waiting": report.waiting,
-        "unpinned": outcome.unpinned,
-        "warnings": outcome.warnings,
-        "seconds": seconds(outcome.elapsed_ms),
-        "error": report.failure.as_ref().map(slapos_build::BuildError::failure),
-    })
-}
-
-fn print_end(root: &Path, report: &SoftwareReport) -> Result<(), Failure> {
-    let outcome = &report.outcome;
-    for text in &outcome.warnings {
-        print::line(format!("warning: {text}"))?;
-    }
-    for text in &outcome.unpinned {
-        print::line(format!("warning: the source has no hash: {text}"))?;
-    }
-    if report.failure.is_some() {
-        return Ok(());
-    }
-    let counts = [
-        (outcome.installed.len(), "installed"),
-        (outcome.kept.len(), "kept"),
-        (outcome.removed.len(), "removed"),
-    ];
-    let counts: Vec<String> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
-        .collect();
-    print::line(format!(
-        "{} in {:.1} s, in {}",
-        if counts.is_empty() {
-            "no parts".to_owned()
-        } else {
-            counts.join(", ")
-        },
-        seconds(outcome.elapsed_ms),
-        root.display()
-    ))
-}
-
-fn seconds(milliseconds: u64) -> f64 {
-    std::time::Duration::from_millis(milliseconds).as_secs_f64()
 }

@@ -47,7 +47,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     Find(find::Args),
-    Fill(fill::Args),
+    Fill(Box<fill::Args>),
     Verify(verify::Args),
     Export(archive::ExportArgs),
     Import(archive::ImportArgs),

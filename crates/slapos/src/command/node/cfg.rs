@@ -90,6 +90,16 @@ fn read_ini(ini: &Ini) -> Result<NodeCfg, Failure> {
             *place = text;
         }
     }
+    take_caches(ini, &mut settings)?;
+    settings.check().map_err(Failure::new)?;
+    Ok(NodeCfg {
+        settings,
+        notes: notes(ini),
+    })
+}
+
+/// Caches and the keys that count there.
+fn take_caches(ini: &Ini, settings: &mut Settings) -> Result<(), Failure> {
     // In a section of its own: nothing of it is filled from [slapos].
     let cache = |key: &str| {
         let found = ini.find("networkcache", key);
@@ -102,11 +112,7 @@ fn read_ini(ini: &Ini) -> Result<NodeCfg, Failure> {
     }
     settings.binary_caches = cache("built-parts-url")?.into_iter().collect();
     settings.trusted_keys = cache("signature-certificate-list")?.unwrap_or_default();
-    settings.check().map_err(Failure::new)?;
-    Ok(NodeCfg {
-        settings,
-        notes: notes(ini),
-    })
+    Ok(())
 }
 
 /// The keys of its two sections that mean nothing to this node.
