@@ -36,14 +36,7 @@ pub(super) fn run() -> Outcome {
     let environment = venv::ensure("sbom", Path::new("python3"), PACKAGES)?;
     let dir = tempfile::Builder::new().prefix("sbom").tempdir();
     let dir = dir.map_err(|error| error.to_string())?;
-    let script = "mkdir hello-1.0 && printf 'all:\\ninstall:\\n\\tmkdir -p $(prefix)\\n\\tcp LICENSE $(prefix)/\\n' > hello-1.0/Makefile
-        echo 'Permission is hereby granted, free of charge, to any person obtaining a copy' > hello-1.0/LICENSE
-        tar czf hello-1.0.tar.gz hello-1.0; md5sum < hello-1.0.tar.gz";
-    let sum = said(dir.path(), Command::new("/bin/sh").args(["-ec", script]))?;
-    let sum = sum.split_whitespace().next().unwrap_or_default();
-    let folder = dir.path().display().to_string();
-    let profile = PROFILE.replace("FOLDER", &folder).replace("SUM", sum);
-    std::fs::write(dir.path().join("software.cfg"), profile).map_err(|error| error.to_string())?;
+    write_profile(dir.path())?;
     let slapos = |words: &[&str]| said(dir.path(), Command::new(program()).args(words));
     slapos(&[
         "build",
@@ -60,6 +53,18 @@ pub(super) fn run() -> Outcome {
     let told = said(dir.path(), check.args(["-c", CHECK]))?;
     told.lines().for_each(say);
     Ok(())
+}
+
+/// A package and a profile that builds it.
+fn write_profile(dir: &Path) -> Outcome {
+    let script = "mkdir hello-1.0 && printf 'all:\\ninstall:\\n\\tmkdir -p $(prefix)\\n\\tcp LICENSE $(prefix)/\\n' > hello-1.0/Makefile
+        echo 'Permission is hereby granted, free of charge, to any person obtaining a copy' > hello-1.0/LICENSE
+        tar czf hello-1.0.tar.gz hello-1.0; md5sum < hello-1.0.tar.gz";
+    let sum = said(dir, Command::new("/bin/sh").args(["-ec", script]))?;
+    let sum = sum.split_whitespace().next().unwrap_or_default();
+    let folder = dir.display().to_string();
+    let profile = PROFILE.replace("FOLDER", &folder).replace("SUM", sum);
+    std::fs::write(dir.join("software.cfg"), profile).map_err(|error| error.to_string())
 }
 
 /// What a command says that has to end well.
