@@ -54,14 +54,7 @@ pub(super) fn run(binary: Binary) -> Outcome {
         .map_err(|error| format!("{}: {error}", binary.place.display()))?;
     let folder = folder.path();
     let sources = binary.cache.unwrap_or_else(|| folder.join("sources"));
-    let begun = Instant::now();
-    let mut first = build(&program, &folder.join("first"), &sources);
-    done(&mut first)?;
-    say(&format!(
-        "the first root built redis in {:.1} s, load {:.1}",
-        begun.elapsed().as_secs_f64(),
-        load_average()
-    ));
+    build_first(&program, folder, &sources)?;
     let slapos = |words: &[&str]| {
         let mut command = Command::new(&program);
         command.args(words).current_dir(folder);
@@ -85,6 +78,16 @@ pub(super) fn run(binary: Binary) -> Outcome {
         return Err(format!("more than {SECONDS_MAX} s"));
     }
     without_cache(&program, folder, &sources)
+}
+
+fn build_first(program: &Path, folder: &Path, sources: &Path) -> Outcome {
+    let begun = Instant::now();
+    done(&mut build(program, &folder.join("first"), sources))?;
+    let (seconds, load) = (begun.elapsed().as_secs_f64(), load_average());
+    say(&format!(
+        "the first root built redis in {seconds:.1} s, load {load:.1}"
+    ));
+    Ok(())
 }
 
 fn build(program: &Path, root: &Path, sources: &Path) -> Command {
