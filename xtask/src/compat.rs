@@ -9,6 +9,7 @@ pub(crate) mod engine;
 mod ours;
 mod profiles;
 mod rules;
+mod sbom;
 pub(crate) mod slap;
 mod values;
 
@@ -43,6 +44,8 @@ enum What {
     Slap(slap::Arguments),
     /// slapos.libnetworkcache from PyPI and our cache, each as writer, reader and server of the other.
     Cache,
+    /// Validators of CycloneDX and DSSE from PyPI, on what we write of an installation.
+    Sbom,
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,6 +67,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         What::Buildout(asked) => run_buildout(&asked),
         What::Slap(asked) => slap::run(&asked),
         What::Cache => cache::run(),
+        What::Sbom => sbom::run(),
     }
 }
 

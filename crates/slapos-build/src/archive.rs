@@ -116,7 +116,7 @@ fn time_of(seconds: u64) -> Option<SystemTime> {
 }
 
 /// The name as a path below the top; none for the top itself.
-fn inside(name: &Path) -> io::Result<Option<PathBuf>> {
+pub(crate) fn inside(name: &Path) -> io::Result<Option<PathBuf>> {
     let mut path = PathBuf::new();
     for component in name.components() {
         match component {
@@ -151,7 +151,7 @@ fn check_link(inside: &Path, target: &Path) -> io::Result<()> {
 }
 
 /// Nothing is written through a link that the archive brought: `a -> b`, then `a/c`.
-fn check_parents(into: &Path, inside: &Path) -> io::Result<()> {
+pub(crate) fn check_parents(into: &Path, inside: &Path) -> io::Result<()> {
     let mut path = into.to_owned();
     for component in inside.parent().unwrap_or(Path::new("")).components() {
         path.push(component);
@@ -163,7 +163,7 @@ fn check_parents(into: &Path, inside: &Path) -> io::Result<()> {
 }
 
 /// Makes the parents of a new file, and removes an earlier entry of the same name.
-fn make_room(into: &Path, inside: &Path) -> io::Result<()> {
+pub(crate) fn make_room(into: &Path, inside: &Path) -> io::Result<()> {
     check_parents(into, inside)?;
     let place = into.join(inside);
     if let Some(parent) = place.parent() {
@@ -175,7 +175,7 @@ fn make_room(into: &Path, inside: &Path) -> io::Result<()> {
     }
 }
 
-fn refused(reason: impl std::fmt::Display) -> io::Error {
+pub(crate) fn refused(reason: impl std::fmt::Display) -> io::Error {
     io::Error::other(format!("the archive is refused: {reason}"))
 }
 

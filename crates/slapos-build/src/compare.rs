@@ -215,6 +215,7 @@ mod tests {
             state: PartState::Installed,
             location: Some(location),
             seconds: 0.0,
+            given: None,
         };
         SoftwareOutcome {
             parts: [("a".to_owned(), part)].into(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::evaluate::Wanted;
 use crate::part_log::PartLog;
+use crate::part_mark::{Given, UsedSource};
 use crate::recipe::Installed;
 use crate::record::{Record, Records};
 use crate::work::{PartFailure, Site, Work, safe_name};
@@ -42,6 +43,8 @@ pub(crate) struct Done {
     pub(crate) unpinned: Vec<String>,
     /// What each part that is there owns or shares, the first of it.
     pub(crate) places: BTreeMap<String, PathBuf>,
+    /// What went into each part that is there.
+    pub(crate) records: BTreeMap<String, Record>,
     /// Parts that were tried and not installed.
     pub(crate) failed: Vec<String>,
     /// How long each part that was tried took.
@@ -73,6 +76,8 @@ enum News {
 struct Ready {
     installed: Installed,
     written: Vec<PathBuf>,
+    sources: Vec<UsedSource>,
+    given: Option<Given>,
 }
 
 struct Failed {
@@ -199,6 +204,8 @@ fn install_one(
         Ok(installed) => Ok(Ready {
             installed,
             written: work.written,
+            sources: work.sources,
+            given: work.given,
         }),
         Err(failure) => Err(failed(failure, &work)),
     }
@@ -210,6 +217,8 @@ fn work_on<'w>(place: &'w Place<'_>, name: &'w str, tell: &'w dyn Fn(Progress)) 
         name,
         log: PartLog::new(place.logs.join(format!("{}.log", safe_name(name)))),
         written: Vec::new(),
+        sources: Vec::new(),
+        given: None,
         tell,
         index: 0,
         total: 0,

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use slapos_buildout::{LoadOptions, Override, Report, Session, load};
-use slapos_cache::{Disk, Freshness, host_machine};
+use slapos_cache::{Disk, Freshness, Hash, host_machine};
 
 use crate::BuildError;
+use crate::lock::Lock;
 use crate::original::{self, Sections};
 use crate::recipe::{Constructed, RecipeBook, World};
 
@@ -23,16 +24,19 @@ pub(crate) struct Wanted {
     pub(crate) is_some_parts_only: bool,
     /// What a person should know of how the profile was had.
     pub(crate) warnings: Vec<String>,
+    /// SHA-256 of every profile that came from the web, by URL.
+    pub(crate) profiles: BTreeMap<String, Hash>,
     /// Parts that the original installed just as they are wanted.
     pub(crate) taken_over: Vec<String>,
 }
 
 /// Loads a profile, with assignments above it, and constructs its parts; says which the original installed the same.
+/// With a lock no other profile is taken from the web.
 pub(crate) fn evaluate(
     entry: &str,
     overrides: Vec<Override>,
     world: World<'_>,
-    original: Option<&Sections>,
+    (original, lock): (Option<&Sections>, Option<&Lock>),
 ) -> Result<Wanted, BuildError> {
     let options = LoadOptions {
         overrides,
@@ -45,7 +49,10 @@ pub(crate) fn evaluate(
         Some(cache) => cache.store().profiles(),
         None => world.directory.join(".slapos").join("profiles"),
     };
-    let disk = Disk::new(copies, Freshness::Newest);
+    let mut disk = Disk::new(copies, Freshness::Newest);
+    if let Some(lock) = lock {
+        disk = disk.with_pins(lock.profile_pins());
+    }
     let profile = load(entry, &disk, &options)?;
     let book = RecipeBook::new(world);
     let session = Session::new(&profile, &book)?;
@@ -69,6 +76,7 @@ pub(crate) fn evaluate(
     drop(session);
     Ok(Wanted {
         warnings: disk.take_warnings(),
+        profiles: disk.used(),
         order,
         parts: book.into_parts(),
         before,

@@ -105,6 +105,7 @@ pub fn install_instance(
     let place = Place {
         site: Site {
             cache: None,
+            built: None,
             jobs: 1,
             jobserver: JobserverWhenNeeded::default(),
             network: NetworkCut::default(),
@@ -156,7 +157,7 @@ fn evaluate_instance(
         &template.to_string_lossy(),
         overrides(install),
         world,
-        original,
+        (original, None),
     )
 }
 

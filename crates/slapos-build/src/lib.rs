@@ -7,21 +7,28 @@
 //! Never in here: requests to the master, the supervisor, the switch of user.
 
 mod archive;
+mod attest;
+mod built;
 mod compare;
 mod egg;
 mod engine;
 mod error;
 mod evaluate;
 mod file;
+mod gather;
 mod host;
 mod instance;
 mod jobserver;
+mod licence;
 mod limits;
+mod lock;
 mod memory;
 mod network;
 mod original;
+mod origins;
 mod part_environment;
 mod part_log;
+mod part_mark;
 mod partition;
 mod process;
 mod progress;
@@ -29,18 +36,26 @@ mod promise;
 mod prune;
 mod recipe;
 mod record;
+mod sbom;
 mod signature;
 mod software;
+mod tree_id;
 mod work;
 
+pub use attest::{Attested, AttestedPart, Statement, attest, installation};
+pub use built::{Pushed, push_built};
 pub use compare::{Difference, compare_builds};
 pub use error::{BuildError, BuildFailure, FailureKind};
+pub use gather::{Gathered, gather};
 pub use instance::{InstanceInstall, InstanceOutcome, Program, install_instance};
+pub use lock::{Lock, LockedSource};
+pub use origins::Origins;
 pub use part_environment::PartEnvironment;
+pub use part_mark::{Given, UsedSource};
 pub use progress::{Cancel, Progress, Step};
 pub use promise::{Check, FileState, PromiseSpec, PromiseSpecError};
 pub use prune::{Prune, Pruned, prune_shared};
 pub use software::{
-    Origins, PartOutcome, PartState, SoftwareBuild, SoftwareOutcome, SoftwareReport,
-    build_software, default_jobs, default_path, report_software,
+    PartOutcome, PartState, SoftwareBuild, SoftwareOutcome, SoftwareReport, build_software,
+    default_jobs, default_path, report_software,
 };

@@ -43,6 +43,11 @@ pub(crate) const ARCHIVE_ENTRIES_MAX: u64 = 2_000_000;
 /// Where a link of a zip archive leads; the longest path that Linux takes.
 pub(crate) const LINK_BYTES_MAX: u64 = 4096;
 
+/// Files at the top of a tree of sources that are looked at for its licence, and how much of each: the texts of
+/// licences have at most 35 kB.
+pub(crate) const LICENCE_NAMES_MAX: usize = 1000;
+pub(crate) const LICENCE_BYTES_MAX: u64 = 64 << 10;
+
 /// How deep below the folder of releases or partitions an installation of another SlapOS is looked for.
 pub(crate) const NESTING_MAX: usize = 8;
 /// A record or script that is searched for names of shared parts; the largest record of a real release has 1 MB.

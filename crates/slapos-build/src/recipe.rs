@@ -58,6 +58,10 @@ pub(crate) trait Part: Send + Sync {
     fn inputs(&self) -> Vec<String> {
         Vec::new()
     }
+    /// What it fetches when it is installed, as far as it is known before.
+    fn sources(&self) -> Vec<Source> {
+        Vec::new()
+    }
     /// Whether what others see of this part is all in the options they read: then a change of it reaches them
     /// through those options and not by its mere existence.
     fn is_only_options(&self) -> bool {

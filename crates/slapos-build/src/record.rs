@@ -10,6 +10,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::file;
+use crate::part_mark::{Given, UsedSource};
 
 /// Changes when older programs could not read the file; such a file counts as nothing installed.
 const FORMAT: u32 = 1;
@@ -41,6 +42,12 @@ pub(crate) struct Record {
     /// URLs of sources that have no hash.
     #[serde(default)]
     pub(crate) unpinned: Vec<String>,
+    /// What was fetched for it.
+    #[serde(default)]
+    pub(crate) sources: Vec<UsedSource>,
+    /// Who built it, when it was not built here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) given: Option<Given>,
 }
 
 impl Records {

@@ -9,18 +9,21 @@ use fs_err as fs;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use slapos_buildout::Override;
-use slapos_cache::{Cache, DebianOrigin, RemoteCache, Store, Trusted, UrlOrigin};
+use slapos_cache::Cache;
 
+use crate::built::BuiltParts;
 use crate::engine::{self, Done, Place, Saving};
 use crate::evaluate::{Wanted, evaluate};
 use crate::jobserver::JobserverWhenNeeded;
 use crate::network::NetworkCut;
 use crate::original::{self, Sections};
+use crate::origins::{Origins, cache_of, remotes};
+use crate::part_mark::Given;
 use crate::process::Guard;
 use crate::recipe::World;
 use crate::record::Records;
 use crate::work::Site;
-use crate::{BuildError, Cancel, Progress, limits, memory, prune};
+use crate::{BuildError, Cancel, Progress, limits, memory, prune, sbom};
 
 /// The order to build a software release.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,33 +58,6 @@ pub struct SoftwareBuild {
     /// Raised by the caller to stop.
     #[serde(skip)]
     pub cancel: Cancel,
-}
-
-/// Which origins of sources may be asked, in this order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Origins {
-    /// Caches of other machines: one URL each, or `SHACACHE_URL,SHADIR_URL` of the old wire.
-    #[serde(default)]
-    pub caches: Vec<String>,
-    /// The keys, PEM one after the other, whose word on the content of a URL counts.
-    #[serde(default)]
-    pub trusted: String,
-    /// The URL in the profile.
-    pub url: bool,
-    /// The Debian source archive, through apt.
-    pub debian: bool,
-}
-
-impl Default for Origins {
-    fn default() -> Origins {
-        Origins {
-            caches: Vec::new(),
-            trusted: String::new(),
-            url: true,
-            debian: true,
-        }
-    }
 }
 
 /// How many processes may compile at once: one for each processor that there is memory for.
@@ -134,6 +110,9 @@ pub struct PartOutcome {
     pub location: Option<PathBuf>,
     /// Wall time that this run spent on it.
     pub seconds: f64,
+    /// Who built it, when it was not built here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
 }
 
 /// What a run did with a part.
@@ -203,7 +182,9 @@ fn run(
     };
     let records_path = own.join("installed.json");
     let (records, original) = recorded(&records_path, &root)?;
-    let cache = cache_of(build)?;
+    let remotes = remotes(&build.origins)?;
+    let cache = cache_of(build, &remotes)?;
+    let built = BuiltParts::of(&build.origins, &remotes)?;
     let world = World {
         directory: root.clone(),
         shared: build.shared.as_deref(),
@@ -215,38 +196,64 @@ fn run(
         cancel: build.cancel.clone(),
     };
     let overrides = overrides(build, &root)?;
-    let mut wanted = evaluate(&entry(&build.profile)?, overrides, world, original.as_ref())
-        .map_err(|error| match build.cancel.is_raised() {
-            // Whatever was given up for it is no error of the profile.
-            true => BuildError::Cancelled,
-            false => error,
-        })?;
+    let lock = build.origins.lock.as_ref();
+    let mut wanted = evaluate(
+        &entry(&build.profile)?,
+        overrides,
+        world,
+        (original.as_ref(), lock),
+    )
+    .map_err(|error| match build.cancel.is_raised() {
+        // Whatever was given up for it is no error of the profile.
+        true => BuildError::Cancelled,
+        false => error,
+    })?;
     wanted.is_some_parts_only = !build.only.is_empty();
+    install(
+        build,
+        (&root, &records),
+        (wanted, &cache, built.as_ref()),
+        progress,
+    )
+}
+
+/// Installs what is wanted and tells; `records` is what was installed before.
+fn install(
+    build: &SoftwareBuild,
+    (root, records): (&Path, &Records),
+    (mut wanted, cache, built): (Wanted, &Cache, Option<&BuiltParts>),
+    progress: &mut dyn FnMut(Progress),
+) -> Result<SoftwareReport, BuildError> {
+    let own = root.join(".slapos");
     let guard = Guard::default();
     let builds = own.join("build");
     let jobs = build.jobs.clamp(1, limits::JOBS_MAX);
     let place = Place {
         site: Site {
-            cache: Some(&cache),
+            cache: Some(cache),
+            built,
             jobs,
             jobserver: JobserverWhenNeeded::new(&own, jobs),
             network: NetworkCut::new(!build.network),
             cancel: &build.cancel,
             guard: &guard,
             builds: &builds,
-            directory: &root,
+            directory: root,
         },
-        records: records_path,
+        records: own.join("installed.json"),
         logs: own.join("log"),
         saving: Saving::Soon,
     };
     let done = engine::run(&wanted, &place, records.clone(), progress);
     wanted.warnings.extend(place.site.network.warning());
+    if done.failure.is_none() && !wanted.is_some_parts_only {
+        sbom::write(&own, &build.profile, (&wanted, &done.records))?;
+    }
     Ok(told(wanted, done))
 }
 
 /// Assignments above the profile: where it is built, and what the caller wants.
-fn overrides(build: &SoftwareBuild, root: &Path) -> Result<Vec<Override>, BuildError> {
+pub(crate) fn overrides(build: &SoftwareBuild, root: &Path) -> Result<Vec<Override>, BuildError> {
     let buildout = |option: &str, value: &str| Override::new("buildout", option, value);
     let mut overrides = vec![buildout("directory", &root.to_string_lossy())];
     if let Some(shared) = &build.shared {
@@ -277,6 +284,7 @@ fn told(mut wanted: Wanted, done: Done) -> SoftwareReport {
                     .remove(name)
                     .or_else(|| done.places.get(name).cloned()),
                 seconds: done.took.get(name).map_or(0.0, Duration::as_secs_f64),
+                given: done.records.get(name).and_then(|one| one.given.clone()),
             };
             parts.insert(name.clone(), part);
         }
@@ -316,7 +324,7 @@ pub(crate) fn recorded(
 }
 
 /// The profile's location: a URL, or an absolute path.
-fn entry(profile: &str) -> Result<String, BuildError> {
+pub(crate) fn entry(profile: &str) -> Result<String, BuildError> {
     if profile.contains("://") {
         return Ok(profile
             .strip_prefix("file://")
@@ -326,28 +334,8 @@ fn entry(profile: &str) -> Result<String, BuildError> {
     Ok(absolute(Path::new(profile))?.to_string_lossy().into_owned())
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
     std::path::absolute(path).map_err(io_error("finding the place of", path))
-}
-
-fn cache_of(build: &SoftwareBuild) -> Result<Cache, BuildError> {
-    let origins = &build.origins;
-    let trusted = match origins.trusted.as_str() {
-        "" => Trusted::default(),
-        text => Trusted::parse(text)
-            .map_err(|e| BuildError::Request(format!("reading the keys that are trusted: {e}")))?,
-    };
-    let mut cache = Cache::new(Store::new(&build.cache));
-    for words in &origins.caches {
-        cache = cache.with(RemoteCache::new(words.as_str().into(), trusted.clone()));
-    }
-    if origins.url {
-        cache = cache.with(UrlOrigin::default());
-    }
-    if origins.debian {
-        cache = cache.with(DebianOrigin::new(build.cache.join("debian")));
-    }
-    Ok(cache)
 }
 
 /// One builder at a time in one folder; a second one is told at once and not made to wait.

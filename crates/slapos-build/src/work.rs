@@ -7,10 +7,12 @@ use std::time::Instant;
 
 use slapos_cache::{Cache, EnsureError, Found, Source, SourceNews};
 
+use crate::built::BuiltParts;
 use crate::jobserver::JobserverWhenNeeded;
 use crate::network::NetworkCut;
 use crate::part_environment::PartEnvironment;
 use crate::part_log::PartLog;
+use crate::part_mark::{Given, UsedSource};
 use crate::process::{Guard, ShellStep, StepFailure, run_shell};
 use crate::recipe::NO_DOWNLOADS;
 use crate::{Cancel, Progress, Step, file, limits};
@@ -18,6 +20,8 @@ use crate::{Cancel, Progress, Step, file, limits};
 /// What is the same for all parts of a run.
 pub(crate) struct Site<'s> {
     pub(crate) cache: Option<&'s Cache>,
+    /// Where parts are that were built elsewhere, if any are to be taken.
+    pub(crate) built: Option<&'s BuiltParts>,
     /// Parts at once; also the processes of all of them, when there is a jobserver.
     pub(crate) jobs: u32,
     pub(crate) jobserver: JobserverWhenNeeded<'s>,
@@ -38,6 +42,10 @@ pub(crate) struct Work<'w> {
     pub(crate) log: PartLog,
     /// Files written, to be synced before the part is recorded.
     pub(crate) written: Vec<PathBuf>,
+    /// What was fetched for it.
+    pub(crate) sources: Vec<UsedSource>,
+    /// Who built it, when it was taken from a cache.
+    pub(crate) given: Option<Given>,
     pub(crate) tell: &'w dyn Fn(Progress),
     pub(crate) index: usize,
     pub(crate) total: usize,
@@ -78,7 +86,7 @@ impl Work<'_> {
     }
 
     /// Tells what is being done in a step, in words.
-    fn say(&self, step: Step, since: Instant, line: String) {
+    pub(crate) fn say(&self, step: Step, since: Instant, line: String) {
         (self.tell)(Progress {
             line: Some(line),
             ..self.news(step, since)
@@ -122,10 +130,18 @@ impl Work<'_> {
                 let from = found.origin.as_deref().unwrap_or("the local store");
                 let line = format!("source {} ({}) from {from}\n", source.title(), found.sha256);
                 self.log.add(line.as_bytes());
+                self.sources.push(UsedSource::new(source, &found));
                 Ok(found)
             }
             Err(EnsureError::Stopped { .. }) => Err(PartFailure::Cancelled),
             Err(error) => Err(PartFailure::Failed(error.to_string())),
+        }
+    }
+
+    /// Looks at the tree of the source that was fetched last for its licences.
+    pub(crate) fn note_licences(&mut self, tree: &Path) {
+        if let Some(source) = self.sources.last_mut() {
+            source.licences = crate::licence::licences_of(tree);
         }
     }
 

@@ -3,18 +3,21 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use thiserror::Error;
 
 use crate::hash::Hash;
 use crate::sink::{Sink, SourceNews, Watch};
 use crate::store::{Store, Stored};
-use crate::{Origin, OriginMiss, Source, limits};
+use crate::{Origin, OriginMiss, Pins, Source, limits};
 
 /// The store and the origins, in the order they are asked.
 pub struct Cache {
     store: Store,
     origins: Vec<Box<dyn Origin>>,
+    pins: Option<Pins>,
+    used: Mutex<Vec<(Source, Found)>>,
 }
 
 impl fmt::Debug for Cache {
@@ -60,6 +63,10 @@ pub enum EnsureError {
         dir: PathBuf,
         source: io::Error,
     },
+    #[error(
+        "the source {title} is not in the lock file: {reason}; if the change is meant, write the lock file anew"
+    )]
+    NotLocked { title: String, reason: String },
     #[error("looking for the source {title}: stopped as asked")]
     Stopped { title: String },
 }
@@ -70,6 +77,8 @@ impl Cache {
         Cache {
             store,
             origins: Vec::new(),
+            pins: None,
+            used: Mutex::default(),
         }
     }
 
@@ -78,6 +87,20 @@ impl Cache {
     pub fn with(mut self, origin: impl Origin + 'static) -> Cache {
         self.origins.push(Box::new(origin));
         self
+    }
+
+    /// The same, giving nothing but what is written down here.
+    #[must_use]
+    pub fn with_pins(mut self, pins: Pins) -> Cache {
+        self.pins = Some(pins);
+        self
+    }
+
+    /// Everything that was given until now, as it was asked for.
+    pub fn used(&self) -> Vec<(Source, Found)> {
+        // A list is whole at each moment.
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.clone()
     }
 
     #[must_use]
@@ -96,6 +119,22 @@ impl Cache {
         source: &Source,
         watch: &mut Watch<'_>,
     ) -> Result<Found, EnsureError> {
+        let pinned = match &self.pins {
+            None => None,
+            Some(pins) => Some(pins.pin(source).map_err(|reason| EnsureError::NotLocked {
+                title: source.title().to_owned(),
+                reason,
+            })?),
+        };
+        let found = self.give(pinned.as_ref().unwrap_or(source), watch)?;
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() < limits::USED_MAX {
+            used.push((source.clone(), found.clone()));
+        }
+        Ok(found)
+    }
+
+    fn give(&self, source: &Source, watch: &mut Watch<'_>) -> Result<Found, EnsureError> {
         if source.hashes.is_empty() && !source.unpinned {
             return Err(EnsureError::NoHash {
                 title: source.title().to_owned(),

@@ -80,8 +80,9 @@ pub(crate) fn told(error: reqwest::Error) -> String {
     chain(&error.without_url())
 }
 
-/// User and password of a URL are not for messages.
-pub(crate) fn without_secrets(url: &str) -> String {
+/// The URL without user and password, which are not for messages and records.
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };

@@ -22,6 +22,7 @@ mod index;
 mod limits;
 mod look;
 mod origin;
+mod pins;
 mod profile;
 mod remote;
 pub mod serve;
@@ -35,12 +36,16 @@ pub use cache::{Cache, EnsureError, Found};
 pub use debian::DebianOrigin;
 pub use entry::{Entry, EntryError, check_key, key_of_url};
 pub use hash::{Digests, Hash, HashError, HashKind, mismatch};
+pub use http::without_secrets;
 pub use index::Index;
 pub use look::Presence;
 pub use origin::{Fetched, Origin, OriginMiss};
+pub use pins::Pins;
 pub use profile::{Disk, FetchedProfile, Freshness, ProfileFetcher, ProfileMiss, host_machine};
 pub use remote::{CacheTimeouts, RemoteCache, RemoteError, Wire};
-pub use signing::{Algorithm, KeyError, KeyId, KeyPair, Signature, Signer, Trusted, generate};
+pub use signing::{
+    Algorithm, Envelope, KeyError, KeyId, KeyPair, Signature, Signer, Trusted, generate,
+};
 pub use sink::{Sink, SourceNews, Watch};
 pub use source::Source;
 pub use store::{Store, Verified};

@@ -76,6 +76,8 @@ pub(crate) const UPLOAD_PIECES_MAX: usize = 8;
 pub(crate) const CACHE_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Silence of a cache.
 pub(crate) const CACHE_READ_TIMEOUT: Duration = Duration::from_secs(8);
+/// A short text, such as what is said under a key, as a whole.
+pub(crate) const CACHE_TEXT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Failures in a row until a cache is left alone for `CACHE_REST`.
 pub(crate) const CACHE_FAILURES_MAX: u32 = 2;
 pub(crate) const CACHE_REST: Duration = Duration::from_secs(60);
@@ -93,6 +95,9 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The list of an archive of a store: some 200 bytes for each content.
 pub(crate) const LIST_BYTES_MAX: u64 = 256 << 20;
+
+/// Sources of one run that are remembered; the largest real release has some 600.
+pub(crate) const USED_MAX: usize = 100_000;
 
 /// Threads that serve connections: files are read by others.
 pub(crate) const WORKERS: usize = 2;

@@ -6,8 +6,10 @@
 //! [`Trusted`] reads, [`Signer`] writes. An empty list of keys trusts nobody.
 
 mod der;
+mod envelope;
 mod key_file;
 
+pub use envelope::Envelope;
 pub use key_file::{KeyPair, generate};
 
 use std::fmt;
@@ -208,6 +210,23 @@ impl Signer {
             },
         };
         self.keys.iter().map(sign).collect()
+    }
+}
+
+impl Signer {
+    /// The Ed25519 signatures alone, in base64, with the keys that made them.
+    fn sign_modern(&self, text: &str) -> Vec<(KeyId, String)> {
+        use ring::signature::KeyPair as _;
+        let sign = |key: &PrivateKey| match key {
+            PrivateKey::Ed25519(key) => {
+                let mut info = key_file::INFO_HEAD.to_vec();
+                info.extend_from_slice(key.public_key().as_ref());
+                let id = KeyId(sha256_of(&info).hex().to_owned());
+                Some((id, BASE64.encode(key.sign(text.as_bytes()))))
+            }
+            PrivateKey::Rsa(_) => None,
+        };
+        self.keys.iter().filter_map(sign).collect()
     }
 }
 

@@ -65,6 +65,15 @@ pub struct Settings {
     /// Where partitions are, when not below the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_root: Option<PathBuf>,
+    /// Caches of sources that builds ask before the sites: a URL each, or `SHACACHE_URL,SHADIR_URL`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source_caches: Vec<String>,
+    /// Caches of built parts, named in the same way: what a trusted key signed there is not built here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub binary_caches: Vec<String>,
+    /// The keys whose word counts there: certificates and public keys, PEM one after the other.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub trusted_keys: String,
     /// A master of the old wire in place of one of ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_master: Option<OldMasterSettings>,
@@ -105,6 +114,9 @@ impl Default for Settings {
             instance_timeout_min: limits::INSTANCE_TIMEOUT_MIN,
             software_root: None,
             instance_root: None,
+            source_caches: Vec::new(),
+            binary_caches: Vec::new(),
+            trusted_keys: String::new(),
             old_master: None,
         }
     }
@@ -166,6 +178,10 @@ impl Settings {
             if value == 0 || value > max {
                 return Err(format!("`{name}` is {value}, it must be from 1 to {max}"));
             }
+        }
+        if !self.binary_caches.is_empty() && self.trusted_keys.trim().is_empty() {
+            let told = "`binary_caches` needs `trusted_keys`: built parts are taken on somebody's word only";
+            return Err(told.to_owned());
         }
         for (name, value) in [
             ("partition_base_name", &self.partition_base_name),

@@ -61,12 +61,13 @@ enum Command {
     Service(command::service::Args),
     Why(command::why::Args),
     Catalog(command::catalog::Args),
+    Software(command::software::Args),
     Status(command::status::Args),
     Supply(command::supply::SupplyArgs),
     Remove(command::supply::RemoveArgs),
     Node(command::node::Args),
     Master(command::master::Args),
-    Build(command::build::Args),
+    Build(Box<command::build::Args>),
     Profile(command::profile::Args),
     Proxy(command::proxy::Args),
     Cache(command::cache::Args),
@@ -109,9 +110,12 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.command {
         // These need no folder: a job runs with hardly any environment, as a user without a home.
         Command::Completion(args) => command::completion::run(&args),
-        Command::Build(args) => command::build::run(args, cli.shared.root, cli.shared.json),
+        Command::Build(args) => command::build::run(*args, cli.shared.root, cli.shared.json),
         Command::Profile(args) => command::profile::run(args, cli.shared.json),
         Command::Proxy(args) => command::proxy::run(args),
+        Command::Software(args) => {
+            command::software::run(&args, cli.shared.root.as_deref(), cli.shared.json)
+        }
         Command::Cache(args) => {
             command::cache::run(args, cli.shared.root.as_deref(), cli.shared.json)
         }
@@ -134,10 +138,11 @@ fn dispatch_in(context: &Context, command: Command) -> Outcome {
         Command::Node(args) => command::node::run(context, args),
         Command::Master(args) => command::master::run(context, args),
         Command::Build(args) => {
-            command::build::run(args, Some(context.folder.root().to_owned()), context.json)
+            command::build::run(*args, Some(context.folder.root().to_owned()), context.json)
         }
         Command::Profile(args) => command::profile::run(args, context.json),
         Command::Proxy(args) => command::proxy::run(args),
+        Command::Software(args) => command::software::run(&args, None, context.json),
         Command::Cache(args) => command::cache::run(args, None, context.json),
         Command::Completion(args) => command::completion::run(&args),
         Command::Internal(_) => command::internal::run(context),

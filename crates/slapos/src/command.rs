@@ -18,6 +18,7 @@ pub(crate) mod proxy;
 mod register;
 pub(crate) mod request;
 pub(crate) mod service;
+pub(crate) mod software;
 pub(crate) mod status;
 pub(crate) mod supply;
 pub(crate) mod up;

@@ -235,6 +235,8 @@ impl<'r> Run<'r> {
             shared: ready.installed.shared,
             kept: one.part.kept(),
             unpinned: ready.installed.unpinned,
+            sources: ready.sources,
+            given: ready.given,
         };
         if is_update && self.records.parts.get(name) == Some(&record) {
             return Ok(());
@@ -302,6 +304,7 @@ impl<'r> Run<'r> {
                 self.done.places.insert(name.clone(), place.clone());
             }
         }
+        self.done.records.clone_from(&self.records.parts);
         self.done
     }
 

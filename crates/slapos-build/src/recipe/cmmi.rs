@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use fs_err as fs;
 use slapos_buildout::{PartOptions, RecipeError};
+use slapos_cache::Source;
 
 use super::download::{Fetchable, sources_of_patches};
 use super::shared::Place;
@@ -224,6 +225,15 @@ impl Part for Cmmi {
         self.inputs.clone()
     }
 
+    fn sources(&self) -> Vec<Source> {
+        let archive = match &self.source {
+            Origin::Archive(fetchable) => fetchable.source(),
+            Origin::Folder(_) => None,
+        };
+        let patches = self.patches.iter().filter_map(Fetchable::source);
+        archive.into_iter().chain(patches).collect()
+    }
+
     fn install(&self, work: &mut Work<'_>) -> Result<Installed, PartFailure> {
         let mut unpinned = Vec::new();
         self.place
@@ -290,9 +300,11 @@ impl Cmmi {
             Origin::Archive(fetchable) => {
                 let found = fetchable.fetch(work, unpinned)?;
                 work.report(Step::Unpack, Instant::now(), None);
-                archive::unpack(&found, &place)
+                let tree = archive::unpack(&found, &place)
                     .and_then(|()| archive::top_folder(&place))
-                    .map_err(|e| format!("unpacking {}: {e}", fetchable.title()).into())
+                    .map_err(|e| format!("unpacking {}: {e}", fetchable.title()))?;
+                work.note_licences(&tree);
+                Ok(tree)
             }
         }
     }

@@ -67,6 +67,14 @@ impl Fetchable {
         }))
     }
 
+    /// What is looked for, when it is not a local file.
+    pub(super) fn source(&self) -> Option<Source> {
+        match self {
+            Self::Source(source) => Some(source.clone()),
+            Self::Local(_) => None,
+        }
+    }
+
     pub(super) fn title(&self) -> String {
         match self {
             Self::Source(source) => source.title().to_owned(),
@@ -178,6 +186,10 @@ impl Part for Download {
         self.inputs.clone()
     }
 
+    fn sources(&self) -> Vec<Source> {
+        self.fetchable.source().into_iter().collect()
+    }
+
     fn install(&self, work: &mut Work<'_>) -> Result<Installed, PartFailure> {
         let mut unpinned = Vec::new();
         let mut put = |work: &mut Work<'_>| {
@@ -247,6 +259,10 @@ impl Part for Unpacked {
         self.inputs.clone()
     }
 
+    fn sources(&self) -> Vec<Source> {
+        self.fetchable.source().into_iter().collect()
+    }
+
     fn install(&self, work: &mut Work<'_>) -> Result<Installed, PartFailure> {
         let mut unpinned = Vec::new();
         self.place.build(work, |work| {
@@ -255,6 +271,9 @@ impl Part for Unpacked {
             work.report(Step::Unpack, Instant::now(), None);
             archive::unpack(&file, &staging)
                 .map_err(|e| format!("unpacking {}: {e}", self.fetchable.title()))?;
+            if let Ok(top) = archive::top_folder(&staging) {
+                work.note_licences(&top);
+            }
             self.move_in(&staging)
         })?;
         let location = self.place.location.clone();

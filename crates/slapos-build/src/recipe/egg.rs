@@ -298,6 +298,13 @@ impl Part for Eggs {
         self.inputs.clone()
     }
 
+    fn sources(&self) -> Vec<slapos_cache::Source> {
+        match &self.kind {
+            Kind::Custom { patches, .. } => patches.iter().filter_map(Fetchable::source).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     fn install(&self, work: &mut Work<'_>) -> Result<Installed, PartFailure> {
         match &self.kind {
             Kind::Eggs => {

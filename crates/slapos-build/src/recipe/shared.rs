@@ -1,7 +1,7 @@
 //! Where a part is installed: its own folder, or one shared by every release that builds the same.
 //!
-//! A shared part is `<shared>/<part>/<signature>`; the file `.slapos-shared.json` in it is written last, so
-//! that a folder without it was never finished and counts for nothing.
+//! A shared part is `<shared>/<part>/<signature>`, finished when it has its [`PartMark`]. One that a cache of built
+//! parts has is taken from there; whatever goes wrong with that, it is built.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,8 @@ use slapos_buildout::{PartOptions, RecipeError};
 
 use super::{Construction, options};
 use crate::file;
+use crate::part_mark::PartMark;
 use crate::work::{PartFailure, Work, failing, safe_name};
-
-const MARK: &str = ".slapos-shared.json";
 
 /// A place for a part.
 #[derive(Debug, Clone)]
@@ -60,7 +59,7 @@ impl Place {
 
     /// Whether a shared part was finished, by whoever built it.
     pub(super) fn is_finished(&self) -> bool {
-        self.is_shared && self.location.join(MARK).exists()
+        self.is_shared && PartMark::is_there(&self.location)
     }
 
     /// Builds the part in its place: one builder at a time, nothing half-made left on failure.
@@ -71,7 +70,16 @@ impl Place {
     ) -> Result<(), PartFailure> {
         let _lock = self.lock().map_err(failing("locking", &self.location))?;
         if self.is_finished() {
+            let mark = PartMark::load(&self.location).unwrap_or_default();
+            work.sources.extend(mark.sources.into_iter().flatten());
             return Ok(());
+        }
+        if let Some(mark) = self.take_built(work)? {
+            work.sources.extend(mark.sources.iter().flatten().cloned());
+            work.given.clone_from(&mark.given);
+            return self
+                .finish(mark)
+                .map_err(failing("finishing", &self.location));
         }
         file::remove_tree(&self.location).map_err(failing("emptying", &self.location))?;
         fs::create_dir_all(&self.location).map_err(failing("making", &self.location))?;
@@ -80,18 +88,30 @@ impl Place {
             let _ = file::remove_tree(&self.location);
             return Err(failure);
         }
-        self.finish().map_err(failing("finishing", &self.location))
+        let mark = PartMark {
+            signature: self.signature.clone(),
+            part: work.name.to_owned(),
+            sources: Some(work.sources.clone()),
+            given: None,
+        };
+        self.finish(mark)
+            .map_err(failing("finishing", &self.location))
+    }
+
+    /// The part as somebody trusted built it, in its place; none when it has to be built.
+    fn take_built(&self, work: &mut Work<'_>) -> Result<Option<PartMark>, PartFailure> {
+        match work.site.built {
+            Some(built) if self.is_shared => built.take(work, &self.signature, &self.location),
+            _ => Ok(None),
+        }
     }
 
     /// Everything is on disk before the mark is, and the mark before the part is recorded.
-    fn finish(&self) -> io::Result<()> {
+    fn finish(&self, mark: PartMark) -> io::Result<()> {
         let folder = fs::File::open(&self.location)?;
         nix::unistd::syncfs(folder.file())?;
         if self.is_shared {
-            let text = format!("{{\"signature\": \"{}\"}}\n", self.signature);
-            let mark = self.location.join(MARK);
-            file::write_if_changed(&mark, text.as_bytes(), 0o644)?;
-            file::sync_all(&[mark])?;
+            mark.save(&self.location)?;
         }
         match self.location.parent() {
             Some(parent) => fs::File::open(parent)?.sync_all(),

@@ -137,7 +137,8 @@ impl Part for Switch {
             ports: RefCell::new(self.ports.iter().copied().chain(kept).collect()),
             cancel: work.site.cancel.clone(),
         };
-        let wanted = evaluate(&self.profile, self.overrides.clone(), world, None).map_err(inner)?;
+        let wanted =
+            evaluate(&self.profile, self.overrides.clone(), world, (None, None)).map_err(inner)?;
         let place = Place {
             site: Site {
                 jobs: 1,

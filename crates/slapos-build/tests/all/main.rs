@@ -3,6 +3,7 @@
 // Functions beside the tests may unwrap as the tests do; the lint cannot tell that all of this is tests.
 #![allow(clippy::unwrap_used)]
 
+mod built;
 mod caches;
 mod egg;
 mod engine;
@@ -11,5 +12,6 @@ mod host;
 mod instance;
 mod jobs;
 mod kill;
+mod lock;
 mod recipes;
 mod world;

@@ -3,6 +3,7 @@
 //! Files are read as they are now. Texts from the web leave a copy, which serves when the site does not.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,8 @@ use nix::unistd::{AccessFlags, access};
 use slapos_buildout::{Fetch, FetchFailure, Probe};
 
 use super::{Freshness, ProfileFetcher, ProfileMiss};
+use crate::hash::{Hash, sha256_of};
+use crate::http::without_secrets;
 use crate::limits;
 
 /// Reads paths from the disk and URLs over HTTP or HTTPS.
@@ -17,6 +20,9 @@ use crate::limits;
 pub struct Disk {
     web: ProfileFetcher,
     warnings: RefCell<Vec<String>>,
+    /// What alone may come from the web, by URL.
+    pins: Option<BTreeMap<String, Hash>>,
+    used: RefCell<BTreeMap<String, Hash>>,
 }
 
 impl Disk {
@@ -25,7 +31,21 @@ impl Disk {
         Disk {
             web: ProfileFetcher::new(copies, freshness),
             warnings: RefCell::default(),
+            pins: None,
+            used: RefCell::default(),
         }
+    }
+
+    /// The same, giving no text from the web but those with these SHA-256, by URL.
+    #[must_use]
+    pub fn with_pins(mut self, pins: BTreeMap<String, Hash>) -> Disk {
+        self.pins = Some(pins);
+        self
+    }
+
+    /// The SHA-256 of every text that came from the web, by URL.
+    pub fn used(&self) -> BTreeMap<String, Hash> {
+        self.used.borrow().clone()
     }
 
     /// What a person should know of how texts were had; each is told once.
@@ -34,8 +54,26 @@ impl Disk {
     }
 
     fn fetch_url(&self, url: &str) -> Result<String, FetchFailure> {
-        match self.web.fetch(url) {
+        let name = without_secrets(url.split('#').next().unwrap_or(url));
+        let asked = match &self.pins {
+            None => url.to_owned(),
+            Some(pins) => match pins.get(&name) {
+                // A copy with this hash serves without asking the site.
+                Some(sha256) => format!(
+                    "{}#sha256={}",
+                    url.split('#').next().unwrap_or(url),
+                    sha256.hex()
+                ),
+                None => {
+                    let told = "it is not in the lock file; if the change is meant, write the lock file anew";
+                    return Err(FetchFailure::Failed(told.to_owned()));
+                }
+            },
+        };
+        match self.web.fetch(&asked) {
             Ok(found) => {
+                let sha256 = sha256_of(found.text.as_bytes());
+                self.used.borrow_mut().insert(name, sha256);
                 self.warnings.borrow_mut().extend(found.warning);
                 Ok(found.text)
             }

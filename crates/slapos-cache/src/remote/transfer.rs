@@ -47,14 +47,23 @@ pub(super) fn success(answer: Response) -> Result<Response, RemoteError> {
 
 /// A text of bounded length.
 pub(super) fn small_text(answer: Response) -> Result<String, RemoteError> {
-    let mut bytes = Vec::new();
-    let limit = limits::ENTRIES_BYTES_MAX as u64;
-    answer
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| RemoteError::Network(error.to_string()))?;
-    if bytes.len() as u64 > limit {
-        return Err(RemoteError::Nonsense("too much text".to_owned()));
+    let start = Instant::now();
+    let (mut bytes, mut chunk) = (Vec::new(), vec![0; limits::CHUNK_BYTES]);
+    let mut answer = answer;
+    loop {
+        match answer.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(read) => bytes.extend_from_slice(&chunk[..read]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(RemoteError::Network(error.to_string())),
+        }
+        if bytes.len() > limits::ENTRIES_BYTES_MAX {
+            return Err(RemoteError::Nonsense("too much text".to_owned()));
+        }
+        if start.elapsed() > limits::CACHE_TEXT_TIMEOUT {
+            let text = "it sends hardly anything".to_owned();
+            return Err(RemoteError::Nonsense(text));
+        }
     }
     String::from_utf8(bytes).map_err(|_| RemoteError::Nonsense("no text".to_owned()))
 }

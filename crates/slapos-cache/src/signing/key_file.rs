@@ -8,7 +8,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use super::KeyError;
 
 /// The head of every SubjectPublicKeyInfo of Ed25519 (RFC 8410, 10.1); the key follows.
-const INFO_HEAD: [u8; 12] = [
+pub(super) const INFO_HEAD: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
 

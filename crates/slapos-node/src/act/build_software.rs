@@ -90,7 +90,12 @@ fn run(
             only: Vec::new(),
             network: false,
             path: limits::PATH.to_owned(),
-            origins: Origins::default(),
+            origins: Origins {
+                caches: node.settings.source_caches.clone(),
+                built: node.settings.binary_caches.clone(),
+                trusted: node.settings.trusted_keys.clone(),
+                ..Origins::default()
+            },
             cancel: slapos_build::Cancel::default(),
         },
         log: node.layout.build_log(url),

@@ -9,11 +9,11 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::sources;
 use crate::print;
 use clap::Subcommand;
-use serde_json::{Value as Json, json};
-use slapos_build::{Cancel, Origins, SoftwareBuild, SoftwareReport};
+use slapos_build::{Cancel, Lock, Origins, SoftwareBuild, gather};
 use std::path::{Path, PathBuf};
 
 mod check;
+mod end;
 mod screen;
 mod shell;
 
@@ -24,7 +24,10 @@ Examples:
   slapos build software.cfg --part zlib            Only this part and what it needs
   slapos build https://example.org/software.cfg    A profile from the web
   slapos build software.cfg --from-cache http://10.0.0.1:8780   Where sites are gone
+  slapos build software.cfg --binary-cache http://10.0.0.1:8780 --trust ours.pub   Without compiling
   slapos build software.cfg zlib:version=1.3.1     With an option set above all files
+  slapos build software.cfg --lock                 And write down all that it used
+  slapos build software.cfg --locked               Use nothing else
   slapos build software.cfg --json | tail -1       How each part stands, for programs
   slapos build shell zlib                          Stand where the steps of a part stood
   slapos build check software.cfg                  Build twice, tell what differs
@@ -47,12 +50,12 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     Shell(shell::Args),
-    Check(check::Args),
+    Check(Box<check::Args>),
 }
 
 /// What to build, and how.
 #[derive(Debug, clap::Args)]
-struct Order {
+pub(super) struct Order {
     /// The profile: a path or a URL.
     #[arg(value_name = "FILE_OR_URL", required = true)]
     file: Option<String>,
@@ -85,9 +88,26 @@ struct How {
     /// `SHACACHE_URL,SHADIR_URL`. Repeatable.
     #[arg(long, value_name = "URL", conflicts_with = "offline")]
     from_cache: Vec<String>,
-    /// Keys or certificates (PEM) whose word counts on what a URL without a hash had. Repeatable.
-    #[arg(long, value_name = "FILE", requires = "from_cache")]
+    /// A cache of built parts: shared parts that a trusted key signed there are taken and not
+    /// compiled. Repeatable.
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "offline",
+        requires = "trust"
+    )]
+    binary_cache: Vec<String>,
+    /// Keys or certificates (PEM) whose word counts on what a URL without a hash had, and on built
+    /// parts. Repeatable.
+    #[arg(long, value_name = "FILE")]
     trust: Vec<PathBuf>,
+    /// Use nothing that is not in the lock file [default: slapos.lock beside the profile].
+    #[arg(long, value_name = "LOCK", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    locked: Option<PathBuf>,
+    /// Write the lock file: every URL with hashes, size, licences and the SWHID of its tree
+    /// [default: slapos.lock beside the profile].
+    #[arg(long, value_name = "LOCK", num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with = "locked")]
+    lock: Option<PathBuf>,
     /// Take sources from the cache only.
     #[arg(long)]
     offline: bool,
@@ -112,9 +132,14 @@ fn build(order: &Order, root: Option<PathBuf>, json: bool) -> Outcome {
     let mut screen = screen::Screen::new(json);
     let report = slapos_build::report_software(&build, &mut |news| screen.show(&news));
     screen.end();
+    if let (Some(place), None) = (order.lock_wanted()?, &report.failure) {
+        gather(&build, &mut |_| {})
+            .and_then(|lock| lock.save(&place))
+            .map_err(|error| Failure::new(error.to_string()))?;
+    }
     match json {
-        true => print::json(&end_line(&build.root, &report))?,
-        false => print_end(&build.root, &report)?,
+        true => print::json(&end::line(&build.root, &report))?,
+        false => end::print(&build.root, &report)?,
     }
     match report.failure {
         None => Ok(Exit::Done),
@@ -123,7 +148,34 @@ fn build(order: &Order, root: Option<PathBuf>, json: bool) -> Outcome {
 }
 
 impl Order {
-    fn build(&self, root: &Path, cancel: Cancel) -> Result<SoftwareBuild, Failure> {
+    /// Where a lock file is to be written, if one is.
+    pub(super) fn lock_wanted(&self) -> Result<Option<PathBuf>, Failure> {
+        let named = self.how.lock.as_deref();
+        named.map(|named| self.lock_place(named)).transpose()
+    }
+
+    /// The lock file that was named, or the one beside the profile.
+    fn lock_place(&self, named: &Path) -> Result<PathBuf, Failure> {
+        let profile = self.file.as_deref().unwrap_or_default();
+        match (named.as_os_str().is_empty(), profile.contains("://")) {
+            (false, _) => Ok(named.to_owned()),
+            (true, false) => Ok(Path::new(profile).with_file_name("slapos.lock")),
+            (true, true) => Err(Failure::usage(
+                "a profile on the web has no lock file beside it; name one, as in --locked=FILE",
+            )),
+        }
+    }
+
+    fn locked(&self) -> Result<Option<Lock>, Failure> {
+        let Some(named) = &self.how.locked else {
+            return Ok(None);
+        };
+        let place = self.lock_place(named)?;
+        let lock = Lock::load(&place).map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Some(lock))
+    }
+
+    pub(super) fn build(&self, root: &Path, cancel: Cancel) -> Result<SoftwareBuild, Failure> {
         Ok(SoftwareBuild {
             profile: self.file.clone().unwrap_or_default(),
             root: root.to_owned(),
@@ -136,7 +188,9 @@ impl Order {
             network: self.how.network,
             origins: Origins {
                 caches: self.how.from_cache.clone(),
+                built: self.how.binary_cache.clone(),
                 trusted: keys(&self.how.trust)?,
+                lock: self.locked()?,
                 url: !self.how.offline,
                 debian: !self.how.offline,
             },
@@ -161,56 +215,4 @@ fn build_root(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let root = named.unwrap_or_else(|| PathBuf::from("slapos-build"));
     std::path::absolute(&root)
         .map_err(|error| Failure::usage(format!("{} is no folder: {error}", root.display())))
-}
-
-fn end_line(root: &Path, report: &SoftwareReport) -> Json {
-    let outcome = &report.outcome;
-    json!({
-        "event": "end",
-        "ok": report.failure.is_none(),
-        "root": root,
-        "parts": outcome.parts,
-        "waiting": report.waiting,
-        "unpinned": outcome.unpinned,
-        "warnings": outcome.warnings,
-        "seconds": seconds(outcome.elapsed_ms),
-        "error": report.failure.as_ref().map(slapos_build::BuildError::failure),
-    })
-}
-
-fn print_end(root: &Path, report: &SoftwareReport) -> Result<(), Failure> {
-    let outcome = &report.outcome;
-    for text in &outcome.warnings {
-        print::line(format!("warning: {text}"))?;
-    }
-    for text in &outcome.unpinned {
-        print::line(format!("warning: the source has no hash: {text}"))?;
-    }
-    if report.failure.is_some() {
-        return Ok(());
-    }
-    let counts = [
-        (outcome.installed.len(), "installed"),
-        (outcome.kept.len(), "kept"),
-        (outcome.removed.len(), "removed"),
-    ];
-    let counts: Vec<String> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
-        .collect();
-    print::line(format!(
-        "{} in {:.1} s, in {}",
-        if counts.is_empty() {
-            "no parts".to_owned()
-        } else {
-            counts.join(", ")
-        },
-        seconds(outcome.elapsed_ms),
-        root.display()
-    ))
-}
-
-fn seconds(milliseconds: u64) -> f64 {
-    std::time::Duration::from_millis(milliseconds).as_secs_f64()
 }

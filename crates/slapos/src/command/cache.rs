@@ -10,8 +10,10 @@ use slapos_cache::{Signer, Store, Trusted};
 use std::path::{Path, PathBuf};
 
 mod archive;
+mod fill;
 mod find;
 mod key;
+mod push;
 mod put;
 mod serve;
 mod verify;
@@ -20,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   slapos cache find https://ftp.example.org/zlib-1.3.1.tar.gz   Where a source still is
   slapos cache find 9855b6d802d7fe5b7bd5b196a2271655            The same by its MD5
+  slapos cache fill software.cfg --lock          All that a release needs, and a lock file
   slapos cache verify                            Read everything, remove what is damaged
   slapos cache export site.tar                   All of it, for a site that no network reaches
   slapos cache import site.tar                   There
@@ -27,6 +30,7 @@ Examples:
   slapos cache serve --trust ours.pub --writer-address 127.0.0.1   Serve it to others
   slapos cache put zlib-1.3.1.tar.gz --to http://127.0.0.1:8780 --key ours.key \\
       --url https://ftp.example.org/zlib-1.3.1.tar.gz
+  slapos cache push slapos-build --to http://127.0.0.1:8780 --key ours.key   What was built
 
 Without --store, the cache is that of `slapos build`: ~/.cache/slapos/sources.
 
@@ -43,12 +47,14 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     Find(find::Args),
+    Fill(Box<fill::Args>),
     Verify(verify::Args),
     Export(archive::ExportArgs),
     Import(archive::ImportArgs),
     Key(key::Args),
     Serve(serve::Args),
     Put(put::Args),
+    Push(push::Args),
 }
 
 /// Which store.
@@ -72,6 +78,7 @@ impl Place {
 /// Runs it; `root` is what `--root` names.
 pub(crate) fn run(args: Args, root: Option<&Path>, json: bool) -> Outcome {
     match args.action {
+        Action::Fill(args) => fill::run(&args, root, json),
         Action::Find(args) => find::run(&args, root, json),
         Action::Verify(args) => verify::run(&args, root, json),
         Action::Export(args) => archive::export(&args, root, json),
@@ -79,6 +86,7 @@ pub(crate) fn run(args: Args, root: Option<&Path>, json: bool) -> Outcome {
         Action::Key(args) => key::run(&args, json),
         Action::Serve(args) => serve::run(&args, root, json),
         Action::Put(args) => put::run(&args, json),
+        Action::Push(args) => push::run(&args, json),
     }
 }
 
@@ -102,7 +110,7 @@ fn trusted(files: &[PathBuf]) -> Result<Trusted, Failure> {
     }
 }
 
-fn signer(file: &Path) -> Result<Signer, Failure> {
+pub(super) fn signer(file: &Path) -> Result<Signer, Failure> {
     Signer::parse(&read(file)?)
         .map_err(|error| Failure::new(format!("{}: {error}", file.display())))
 }

@@ -1,49 +1,44 @@
-//! The genuine zc.buildout 3.0.1, with the genuine recipes as eggs from PyPI.
+//! The genuine zc.buildout 3.0.1, with the genuine recipes from PyPI.
 
 use super::project::Project;
 use super::timed;
-use crate::command::say;
-use crate::compat::engine;
-use std::path::PathBuf;
+use crate::venv;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Asks for both recipes once, so that their eggs are there before anything is measured.
-const WARM: &str = "[buildout]
-parts = text package
-[text]
-recipe = slapos.recipe.template
-inline = x
-output = ${buildout:directory}/text
-[package]
-recipe = slapos.recipe.cmmi
-path = ${buildout:directory}/package
-configure-command = true
-make-binary = true
-";
+/// The engine and the recipes. Later setuptools have no `pkg_resources`, which 3.0.1 imports.
+const PACKAGES: [&str; 5] = [
+    "zc.buildout==3.0.1",
+    "slapos.recipe.cmmi==0.23",
+    "slapos.recipe.template==5.1",
+    "setuptools<69",
+    "wheel",
+];
 
 /// An environment where it is installed.
 pub(super) struct Peer {
     environment: PathBuf,
+    packages: PathBuf,
 }
 
 impl Peer {
     /// Installs it now, if it is not there yet.
     pub(super) fn ready() -> Result<Peer, String> {
-        let peer = Peer {
-            environment: engine::environment()?,
-        };
-        if !peer.environment.join("eggs-ready").exists() {
-            say("fetching slapos.recipe.cmmi and slapos.recipe.template from PyPI");
-            let folder = peer.environment.join("warm");
-            let failed = |error: std::io::Error| error.to_string();
-            std::fs::create_dir_all(folder.join("package")).map_err(failed)?;
-            std::fs::write(folder.join("warm.cfg"), WARM).map_err(failed)?;
-            let mut command = Command::new(peer.environment.join("bin/buildout"));
-            command.args(["-U", "-c", "warm.cfg", &peer.eggs()]);
-            timed(command.current_dir(&folder))?;
-            std::fs::write(peer.environment.join("eggs-ready"), "").map_err(failed)?;
+        let name = "zc.buildout-3.0.1-recipes";
+        let environment = venv::ensure(name, Path::new("python3"), &PACKAGES)?;
+        let packages = packages(&environment)?;
+        // The names that pip gives the folders of metadata are not those that 3.0.1 looks for.
+        for entry in std::fs::read_dir(&packages).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some(rest) = name.strip_prefix("slapos_recipe_") {
+                let right = packages.join(format!("slapos.recipe.{rest}"));
+                std::fs::rename(entry.path(), right).map_err(|error| error.to_string())?;
+            }
         }
-        Ok(peer)
+        Ok(Peer {
+            environment,
+            packages,
+        })
     }
 
     /// Seconds of one run, without network and without looking for newer recipes, as it is fastest.
@@ -63,10 +58,18 @@ impl Peer {
         timed(&mut command)
     }
 
+    /// Where it finds its recipes without a network.
     fn eggs(&self) -> String {
-        format!(
-            "buildout:eggs-directory={}",
-            self.environment.join("eggs").display()
-        )
+        format!("buildout:eggs-directory={}", self.packages.display())
     }
+}
+
+fn packages(environment: &Path) -> Result<PathBuf, String> {
+    let mut folders = std::fs::read_dir(environment.join("lib"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|folder| folder.path().join("site-packages"));
+    let found = folders.find(|folder| folder.is_dir());
+    found.ok_or_else(|| format!("{} has no packages", environment.display()))
 }

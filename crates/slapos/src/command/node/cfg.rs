@@ -8,7 +8,7 @@ use slapos_node::{OldMasterSettings, Settings};
 use std::path::{Path, PathBuf};
 
 /// Keys that hold here, by section.
-const KNOWN: [(&str, &[&str]); 2] = [
+const KNOWN: [(&str, &[&str]); 3] = [
     (
         "slapos",
         &[
@@ -28,6 +28,15 @@ const KNOWN: [(&str, &[&str]); 2] = [
             "partition_base_name",
             "user_base_name",
             "software_user",
+        ],
+    ),
+    (
+        "networkcache",
+        &[
+            "download-cache-url",
+            "download-dir-url",
+            "built-parts-url",
+            "signature-certificate-list",
         ],
     ),
 ];
@@ -81,11 +90,29 @@ fn read_ini(ini: &Ini) -> Result<NodeCfg, Failure> {
             *place = text;
         }
     }
+    take_caches(ini, &mut settings)?;
     settings.check().map_err(Failure::new)?;
     Ok(NodeCfg {
         settings,
         notes: notes(ini),
     })
+}
+
+/// Caches and the keys that count there.
+fn take_caches(ini: &Ini, settings: &mut Settings) -> Result<(), Failure> {
+    // In a section of its own: nothing of it is filled from [slapos].
+    let cache = |key: &str| {
+        let found = ini.find("networkcache", key);
+        found.map_err(|cause| Failure::new(format!("[networkcache] {key}: {cause}")))
+    };
+    if let (Some(contents), Some(entries)) =
+        (cache("download-cache-url")?, cache("download-dir-url")?)
+    {
+        settings.source_caches = vec![format!("{contents},{entries}")];
+    }
+    settings.binary_caches = cache("built-parts-url")?.into_iter().collect();
+    settings.trusted_keys = cache("signature-certificate-list")?.unwrap_or_default();
+    Ok(())
 }
 
 /// The keys of its two sections that mean nothing to this node.
@@ -122,6 +149,27 @@ mod tests {
             "{:?}",
             cfg.notes
         );
+    }
+
+    #[test]
+    fn read_ini_takes_caches_and_the_keys_that_count_there() {
+        let more = "[networkcache]\ndownload-cache-url = http://c/shacache\n\
+            download-dir-url = http://c/shadir\nbuilt-parts-url = http://c\n";
+        let read = |text: String| read_ini(&Ini::parse(&text).unwrap());
+        let keys = "signature-certificate-list =\n  -----BEGIN CERTIFICATE-----\n  AAAA\n";
+        let settings = read(format!("{FILE}{more}{keys}")).ok().unwrap().settings;
+        assert_eq!(
+            settings.source_caches,
+            ["http://c/shacache,http://c/shadir"]
+        );
+        assert_eq!(settings.binary_caches, ["http://c"]);
+        assert!(
+            settings
+                .trusted_keys
+                .contains("BEGIN CERTIFICATE-----\nAAAA")
+        );
+        let told = read(format!("{FILE}{more}")).unwrap_err().to_string();
+        assert!(told.contains("trusted_keys"), "{told}");
     }
 
     #[test]
