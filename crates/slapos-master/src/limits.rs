@@ -16,6 +16,15 @@ pub const READERS: usize = 2;
 /// Names remembered as asked for before: 1 MiB at most.
 pub const ASKED_MAX: usize = 65_536;
 
+/// Answers of the old wire kept while nothing changes: with the next limit 4 MiB at most.
+pub const KEPT_ANSWERS_MAX: usize = 256;
+
+/// A request of a recipe and its answer, together; longer ones are not kept.
+pub const KEPT_ANSWER_BYTES_MAX: usize = 16 * 1024;
+
+/// So long after a token ended by its date may an answer still be given again.
+pub const KEPT_FOR_US: i64 = 1_000_000;
+
 /// Connections to PostgreSQL.
 pub const POSTGRES_CONNECTIONS: usize = 8;
 
