@@ -40,6 +40,13 @@ pub const WATCHERS_MAX: usize = 20_000;
 /// Connections open at once; a node keeps two.
 pub const CONNECTIONS_MAX: usize = 40_000;
 
+/// Descriptors that are no connections: databases, logs, other masters.
+pub const OTHER_DESCRIPTORS: usize = 200;
+
+/// TLS handshakes under way at once. When ten thousand nodes come together, some are served soon and
+/// the rest wait for a place, instead of all of them running out of time side by side.
+pub const HANDSHAKES_MAX: usize = 64;
+
 /// A peer that does not finish its TLS handshake or its request's head in this time is dropped.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
