@@ -37,6 +37,10 @@ pub const WATCH_BUFFER: usize = 1024;
 /// Watch streams open at once.
 pub const WATCHERS_MAX: usize = 20_000;
 
+/// Time that the return of one node is worth when all of them come back: two handshakes, its offer and
+/// what it is to run are a millisecond of a core, and the other half is for everybody else.
+pub const RETURN_EACH: Duration = Duration::from_millis(2);
+
 /// Connections open at once; a node keeps two.
 pub const CONNECTIONS_MAX: usize = 40_000;
 

@@ -49,6 +49,9 @@ pub(crate) struct Arguments {
     /// Seconds in which a node polls and reports once; a real one does every five minutes.
     #[arg(long, default_value_t = 60)]
     period: u64,
+    /// Nodes that begin in a second, at the start.
+    #[arg(long, default_value_t = 200)]
+    starts: u64,
     /// Seconds that are measured.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -62,9 +65,6 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
-
-/// Nodes that begin in a second, at the start.
-const STARTS: u64 = 200;
 
 /// Bangs by persons in a second.
 const BANGS: u64 = 20;
@@ -82,6 +82,8 @@ struct Run {
     nodes: Vec<Arc<Node>>,
     runtime: Runtime,
     figures: Vec<Figure>,
+    /// What was not served.
+    failures: Vec<String>,
 }
 
 /// Measures.
@@ -105,6 +107,7 @@ pub(super) fn run(mut asked: Arguments) -> Outcome {
         nodes: Vec::new(),
         runtime,
         figures: Vec::new(),
+        failures: Vec::new(),
     };
     let measured = run.measure();
     run.world.is_over.store(true, SeqCst);
@@ -143,7 +146,14 @@ impl Run {
         for figure in &self.figures {
             say(&figure.row());
         }
-        Ok(())
+        match self.failures.is_empty() {
+            true => Ok(()),
+            false => Err(format!(
+                "not all was served (load {:.1}): {}",
+                load_average(),
+                self.failures.join("; ")
+            )),
+        }
     }
 
     fn report(&mut self, figure: Figure) {
@@ -163,21 +173,23 @@ impl Run {
     fn start_nodes(&mut self) -> Outcome {
         let begun = self.now();
         for (index, node) in (0..).zip(&self.nodes) {
-            let delay = Duration::from_millis(index * 1000 / STARTS);
+            let delay = Duration::from_millis(index * 1000 / self.asked.starts.max(1));
             self.runtime.spawn(Arc::clone(node).live(delay));
         }
         self.wait_all()?;
         let span = begun..self.now();
         let what = format!(
-            "until all {} watch, {STARTS} begin a second",
-            self.nodes.len()
+            "until all {} watch, {} begin a second",
+            self.nodes.len(),
+            self.asked.starts
         );
         self.seconds("nodes.start", &what, &span);
         self.latencies(
             ["nodes.start_join", "nodes.start_poll", "nodes.start_report"],
             &span,
         );
-        self.no_failures(&span)
+        self.note_failures("at the start", &span);
+        Ok(())
     }
 
     fn wait_all(&self) -> Outcome {
@@ -220,7 +232,7 @@ impl Run {
                 .map(|node| node.bangs.load(SeqCst))
                 .sum::<usize>()
         };
-        wait_for("all bangs to be told", Duration::from_secs(30), || {
+        wait_for("all bangs to be told", Duration::from_secs(120), || {
             Ok((told() == sent).then_some(()))
         })
         .map_err(|error| format!("{error}: {} of {sent} are", told()))?;
@@ -231,7 +243,8 @@ impl Run {
             &span,
             "a person's bang until its node is told",
         );
-        self.no_failures(&span)
+        self.note_failures("with everybody there", &span);
+        Ok(())
     }
 
     /// Bangs an instance of a node after another; how many.
@@ -349,14 +362,12 @@ impl Run {
         });
     }
 
-    fn no_failures(&self, span: &Span) -> Outcome {
-        let failures = self.world.record.failures(span);
-        match failures.is_empty() {
-            true => Ok(()),
-            false => Err(format!(
-                "not all was served (load {:.1}): {failures:?}",
-                load_average()
-            )),
+    /// Says what was not served; told again at the end.
+    fn note_failures(&mut self, when: &str, span: &Span) {
+        for (text, count) in self.world.record.failures(span) {
+            let text = format!("{when}, {count} times: {text}");
+            say(&format!("  {text}"));
+            self.failures.push(text);
         }
     }
 

@@ -10,7 +10,7 @@ mod mailbox;
 use super::Context;
 use super::answer::{Reply, list};
 use crate::app::{AppError, Caller, Proof, event, node};
-use crate::limits::WATCHERS_MAX;
+use crate::limits::{RETURN_EACH, WATCHERS_MAX};
 use crate::store::event::{EventRow, last_seq, list_after};
 use crate::store::{Store, StoreError};
 use axum::extract::{Query, State};
@@ -19,12 +19,13 @@ use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use mailbox::Mailboxes;
 use serde::Deserialize;
-use slapos_api::limits::{EVENT_PAGE_MAX, HEARTBEAT};
+use slapos_api::limits::{EVENT_PAGE_MAX, HEARTBEAT, SPREAD_MAX};
 use slapos_api::wire::List;
 use slapos_api::wire::event::Event;
 use slapos_api::{ErrorBody, ErrorCode};
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc};
 use tokio::time::{Instant, interval_at};
@@ -203,6 +204,7 @@ pub(super) async fn watch(
         caller,
         sender,
         last: after.unwrap_or(0),
+        told: Duration::ZERO,
         _place: place,
     };
     tokio::spawn(stream.run(source, after.is_some()));
@@ -217,6 +219,8 @@ struct Stream {
     caller: Caller,
     sender: mpsc::Sender<Result<SseEvent, Infallible>>,
     last: i64,
+    /// What the node was last told to spread its coming back over.
+    told: Duration,
     _place: OwnedSemaphorePermit,
 }
 
@@ -227,10 +231,13 @@ impl Stream {
         }
         let often = HEARTBEAT * 3;
         let mut alive = interval_at(Instant::now() + often, often);
+        if !self.spread().await {
+            return;
+        }
         loop {
             tokio::select! {
                 () = self.sender.closed() => return,
-                _ = alive.tick() => if !self.still_welcome().await { return },
+                _ = alive.tick() => if !(self.still_welcome().await && self.spread().await) { return },
                 next = source.next() => match next {
                     Next::Row(row) => if !self.send(&row).await { return },
                     // What was missed is read from the log.
@@ -285,6 +292,23 @@ impl Stream {
             frame = frame.id(row.seq.to_string());
         }
         self.sender.send(Ok(frame)).await.is_ok()
+    }
+
+    /// Tells a node over how long it may spread its coming back, so that all of them do not come at
+    /// once when this master is gone for a moment.
+    async fn spread(&mut self) -> bool {
+        if !matches!(self.caller, Caller::Node { .. }) {
+            return true;
+        }
+        let open = WATCHERS_MAX.saturating_sub(self.context.watchers.places.available_permits());
+        let spread = RETURN_EACH.saturating_mul(u32::try_from(open).unwrap_or(u32::MAX));
+        let spread = spread.min(SPREAD_MAX);
+        if spread == self.told {
+            return true;
+        }
+        self.told = spread;
+        let hint = SseEvent::default().retry(spread);
+        self.sender.send(Ok(hint)).await.is_ok()
     }
 
     /// Is the token still valid? A node that listens is a node that lives.

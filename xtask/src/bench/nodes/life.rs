@@ -67,15 +67,16 @@ impl Node {
         let mut luck = Luck::new(seed);
         let mut pause = RECONNECT_FIRST;
         while !self.world.is_over.load(SeqCst) {
-            let mut was_connected = false;
-            let ended = self.watch_once(&mut luck, &mut was_connected).await;
-            if was_connected {
+            let mut connected = None;
+            let ended = self.watch_once(&mut luck, &mut connected).await;
+            if connected.is_some() {
                 pause = RECONNECT_FIRST;
             }
             if let Err(text) = ended {
                 self.world.record.failed(text);
             }
-            sleep(pause + up_to(&mut luck, pause)).await;
+            let spread = connected.unwrap_or_default().max(pause);
+            sleep(pause + up_to(&mut luck, spread)).await;
             pause = (pause * 2).min(RECONNECT_MAX);
         }
     }
@@ -102,7 +103,11 @@ impl Node {
         Line::dial(Ipv4Addr::new(127, 0, 0, host), self.master, &self.tls.0).await
     }
 
-    async fn watch_once(&self, luck: &mut Luck, was_connected: &mut bool) -> Result<(), String> {
+    async fn watch_once(
+        &self,
+        luck: &mut Luck,
+        connected: &mut Option<Duration>,
+    ) -> Result<(), String> {
         let record = &self.world.record;
         record.dials();
         let begun = record.now();
@@ -113,14 +118,19 @@ impl Node {
         record.done(What::Watch, begun);
         // Read after the stream stands, so that nothing falls between the two.
         self.take_turn().await?;
-        *was_connected = true;
+        let spread = connected.insert(Duration::ZERO);
         self.world.watching.fetch_add(1, SeqCst);
-        let ended = self.follow(luck, watch).await;
+        let ended = self.follow(luck, watch, spread).await;
         self.world.watching.fetch_sub(1, SeqCst);
         ended
     }
 
-    async fn follow(&self, luck: &mut Luck, mut watch: Line) -> Result<(), String> {
+    async fn follow(
+        &self,
+        luck: &mut Luck,
+        mut watch: Line,
+        spread: &mut Duration,
+    ) -> Result<(), String> {
         let period = self.world.period;
         // The first at any moment of a period, as nodes that did not start together.
         let mut next = Instant::now() + up_to(luck, period);
@@ -129,7 +139,11 @@ impl Node {
             tokio::select! {
                 said = watch.listen() => {
                     silent_at = Instant::now() + WATCH_TIMEOUT;
-                    self.hear(said?).await;
+                    match said? {
+                        Said::Alive => {}
+                        Said::Spread(told) => *spread = told,
+                        Said::Event(kind) => self.hear(&kind).await,
+                    }
                 }
                 () = sleep_until(silent_at) => return Err("watch: silence".to_owned()),
                 () = sleep_until(next) => {
@@ -143,8 +157,7 @@ impl Node {
         Ok(())
     }
 
-    async fn hear(&self, said: Said) {
-        let Said::Event(kind) = said else { return };
+    async fn hear(&self, kind: &str) {
         if kind != "instance.bang" {
             return;
         }

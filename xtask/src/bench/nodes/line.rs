@@ -32,6 +32,8 @@ pub(super) enum Said {
     Alive,
     /// An event of that kind.
     Event(String),
+    /// All are to spread their coming back over so long.
+    Spread(Duration),
 }
 
 impl Line {
@@ -110,6 +112,10 @@ impl Line {
             // The sizes of chunks stand between; they are nothing of these.
             if let Some(kind) = line.strip_prefix("event:") {
                 return Ok(Said::Event(kind.trim().to_owned()));
+            }
+            if let Some(millis) = line.strip_prefix("retry:") {
+                let millis = millis.trim().parse().unwrap_or_default();
+                return Ok(Said::Spread(Duration::from_millis(millis)));
             }
             if line.starts_with(':') {
                 return Ok(Said::Alive);
