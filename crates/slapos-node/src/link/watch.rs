@@ -81,8 +81,10 @@ impl Link {
             if let Err(error) = ended {
                 self.note(&error);
             }
-            let spread = connected.unwrap_or_default().max(pause);
-            if self.shutdown.wait(pause + self.node.jitter(spread)) {
+            if self
+                .shutdown
+                .wait(pause + self.node.jitter(connected.unwrap_or_default().max(pause)))
+            {
                 return;
             }
             pause = (pause * 2).min(limits::RECONNECT_MAX);

@@ -42,8 +42,8 @@ pub(super) fn join(
 async fn offer(nodes: &[Arc<Node>]) -> Result<(), String> {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut joining = tokio::task::JoinSet::new();
-    for node in nodes.iter().cloned() {
-        let places = Arc::clone(&places);
+    for node in nodes {
+        let (node, places) = (Arc::clone(node), Arc::clone(&places));
         joining.spawn(async move {
             let _place = places.acquire_owned().await;
             node.join().await.map(drop)
