@@ -12,6 +12,7 @@ mod figure;
 mod idle;
 mod limit;
 mod load;
+mod nodes;
 mod peer;
 pub(crate) mod process;
 mod profile;
@@ -47,6 +48,8 @@ enum Suite {
     Child(child::Arguments),
     /// The old wire: `slapos proxy` from PyPI, ours, and our master, in one run.
     Slap(slap::Arguments),
+    /// Ten thousand nodes on one master, or on several with PostgreSQL.
+    Nodes(nodes::Arguments),
     /// `slapos build` beside the genuine zc.buildout with slapos.recipe.cmmi.
     Build(build::Build),
 }
@@ -107,6 +110,7 @@ pub(crate) fn run_suite(arguments: Arguments) -> Outcome {
         Suite::First(first) => run_first(first),
         Suite::Profile(asked) => profile::run(asked),
         Suite::Slap(asked) => slap::run(asked),
+        Suite::Nodes(asked) => nodes::run(asked),
         Suite::Child(asked) => child::run(&asked),
         Suite::Build(build) => build::run(build),
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz TARGET`: runs a target of the folder fuzz/ for some time, or repeats an input that failed.
+//! `cargo xtask fuzz TARGET`: runs a target of the folders fuzz/ and fuzz/wire/ for some time, or repeats an input that failed.
 //!
 //! No nightly toolchain is needed: the sanitizers of the stable one are switched on by the flags below. Inputs that reach
 //! new code stay below the target folder and are the start of the next run; the first run starts with the vectors.
@@ -34,7 +34,7 @@ const SEPARATOR: &str = "\u{1}";
 /// What is fuzzed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// parse, resolve, template or format.
+    /// Of the profile language: parse, resolve, template, format. Of the wire: marshal, parameters, call.
     target: Target,
     /// How long.
     #[arg(long, default_value_t = 600)]
@@ -50,6 +50,9 @@ enum Target {
     Resolve,
     Template,
     Format,
+    Marshal,
+    Parameters,
+    Call,
 }
 
 impl Target {
@@ -59,6 +62,28 @@ impl Target {
             Target::Resolve => "resolve",
             Target::Template => "template",
             Target::Format => "format",
+            Target::Marshal => "marshal",
+            Target::Parameters => "parameters",
+            Target::Call => "call",
+        }
+    }
+
+    fn is_of_wire(self) -> bool {
+        matches!(self, Target::Marshal | Target::Parameters | Target::Call)
+    }
+
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Target::Call => &["--features", "master"],
+            _ => &[],
+        }
+    }
+
+    /// The folder of its package, below the top.
+    fn package(self) -> &'static str {
+        match self.is_of_wire() {
+            true => "fuzz/wire",
+            false => "fuzz",
         }
     }
 
@@ -66,6 +91,7 @@ impl Target {
     fn dictionary(self) -> &'static str {
         match self {
             Target::Template => "template",
+            _ if self.is_of_wire() => "wire",
             _ => "profile",
         }
     }
@@ -75,7 +101,7 @@ impl Target {
 pub(crate) fn run(asked: &Arguments) -> Outcome {
     let name = asked.target.name();
     let folder = target_folder().join("fuzz");
-    build(name, &folder)?;
+    build(asked.target, &folder)?;
     let mut fuzzer = Command::new(folder.join(PLATFORM).join("release").join(name));
     // One that takes a second is a fault: everything here has bounds.
     fuzzer.args(["-timeout=10", "-rss_limit_mb=2048", "-max_len=4096"]);
@@ -87,7 +113,10 @@ pub(crate) fn run(asked: &Arguments) -> Outcome {
     for dir in [&found, &failed] {
         std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
     }
-    let seeds = seed(asked.target, &folder.join("seeds").join(name))?;
+    let seeds = match asked.target.is_of_wire() {
+        true => top().join(asked.target.package()).join("seeds").join(name),
+        false => seed(asked.target, &folder.join("seeds").join(name))?,
+    };
     let dictionary = top().join("fuzz/dictionaries");
     let dictionary = dictionary.join(format!("{}.dict", asked.target.dictionary()));
     fuzzer
@@ -104,13 +133,14 @@ pub(crate) fn run(asked: &Arguments) -> Outcome {
     })
 }
 
-fn build(name: &str, folder: &Path) -> Outcome {
+fn build(target: Target, folder: &Path) -> Outcome {
     let mut cargo = Command::new("cargo");
     cargo
         .args(["build", "--release", "--manifest-path"])
-        .arg(top().join("fuzz/Cargo.toml"))
-        .args(["--target", PLATFORM, "--bin", name, "--target-dir"])
+        .arg(top().join(target.package()).join("Cargo.toml"))
+        .args(["--target", PLATFORM, "--bin", target.name(), "--target-dir"])
         .arg(folder)
+        .args(target.features())
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", FLAGS.join(" "));
     run_with(&mut cargo)
@@ -164,6 +194,8 @@ fn inputs(target: Target, vector: &Value) -> Vec<String> {
             .filter_map(|(_, value)| text(value))
             .collect(),
         Target::Parse | Target::Format => files.filter_map(|(_, value)| text(value)).collect(),
+        // Theirs are files of the repository.
+        Target::Marshal | Target::Parameters | Target::Call => Vec::new(),
     }
 }
 

@@ -44,7 +44,7 @@ enum Task {
     Bench(bench::Arguments),
     /// Answer as the programs do that are replaced: random inputs, side by side.
     Compat(compat::Arguments),
-    /// Look for inputs that make the profile language panic, hang or fill the memory.
+    /// Look for inputs that make the profile language or the wire panic, hang or fill the memory.
     Fuzz(fuzz::Arguments),
     /// Break things at random, and see that nothing acknowledged is lost.
     Drill(drill::Arguments),

@@ -17,6 +17,9 @@ pub const HEARTBEAT: Duration = Duration::from_secs(20);
 /// Silence on a watch stream after which the other side counts as gone: two heartbeats and some.
 pub const WATCH_TIMEOUT: Duration = Duration::from_secs(50);
 
+/// Longest time over which a master may ask its nodes to spread their coming back.
+pub const SPREAD_MAX: Duration = Duration::from_secs(60);
+
 /// Longest line of a watch stream.
 pub const WATCH_LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 

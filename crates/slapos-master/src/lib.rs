@@ -42,7 +42,12 @@ pub struct MasterConfig {
     pub database: Database,
     /// Speak the old wire as `slapos proxy` does: no certificates, loopback only.
     pub proxy: Option<ProxyConfig>,
+    /// What else is answered on its port, with rights of its own: the routes of a cache.
+    pub beside: Option<Beside>,
 }
+
+/// Routes of somebody else on a master's port.
+pub type Beside = axum::Router;
 
 /// What a proxy is told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -128,6 +133,7 @@ pub struct Prepared {
     pki: Pki,
     epoch: String,
     dialect: Dialect,
+    beside: Option<Beside>,
 }
 
 /// Makes or completes all that a master needs: schema, authority, owner, catalogue. Safe to run
@@ -167,6 +173,7 @@ pub fn bootstrap(
         pki,
         epoch,
         dialect,
+        beside: config.beside.clone(),
     })
 }
 
@@ -322,5 +329,9 @@ pub async fn router(
     });
     let api = http::router(context.clone());
     let old = http::slap::router(context.clone(), dialect);
-    Ok(api.clone().merge(old).merge(panel::router(context, api)))
+    let all = api.clone().merge(old).merge(panel::router(context, api));
+    Ok(match prepared.beside {
+        Some(beside) => all.merge(beside),
+        None => all,
+    })
 }

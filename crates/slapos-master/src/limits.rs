@@ -16,6 +16,15 @@ pub const READERS: usize = 2;
 /// Names remembered as asked for before: 1 MiB at most.
 pub const ASKED_MAX: usize = 65_536;
 
+/// Answers of the old wire kept while nothing changes: with the next limit 4 MiB at most.
+pub const KEPT_ANSWERS_MAX: usize = 256;
+
+/// A request of a recipe and its answer, together; longer ones are not kept.
+pub const KEPT_ANSWER_BYTES_MAX: usize = 16 * 1024;
+
+/// So long after a token ended by its date may an answer still be given again.
+pub const KEPT_FOR_US: i64 = 1_000_000;
+
 /// Connections to PostgreSQL.
 pub const POSTGRES_CONNECTIONS: usize = 8;
 
@@ -28,8 +37,19 @@ pub const WATCH_BUFFER: usize = 1024;
 /// Watch streams open at once.
 pub const WATCHERS_MAX: usize = 20_000;
 
+/// Time that the return of one node is worth when all of them come back: two handshakes, its offer and
+/// what it is to run are a millisecond of a core, and the other half is for everybody else.
+pub const RETURN_EACH: Duration = Duration::from_millis(2);
+
 /// Connections open at once; a node keeps two.
 pub const CONNECTIONS_MAX: usize = 40_000;
+
+/// Descriptors that are no connections: databases, logs, other masters.
+pub const OTHER_DESCRIPTORS: usize = 200;
+
+/// TLS handshakes under way at once. When ten thousand nodes come together, some are served soon and
+/// the rest wait for a place, instead of all of them running out of time side by side.
+pub const HANDSHAKES_MAX: usize = 64;
 
 /// A peer that does not finish its TLS handshake or its request's head in this time is dropped.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

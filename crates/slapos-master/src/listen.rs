@@ -5,8 +5,10 @@
 //! addresses only: a token must never cross a network in clear. Handshakes run in the task of
 //! their connection with a time-out, so one slow peer stops nobody.
 
+mod descriptors;
+
 use crate::http::auth::Connection;
-use crate::limits::{CONNECTIONS_MAX, HANDSHAKE_TIMEOUT, SHUTDOWN_GRACE};
+use crate::limits::{HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, SHUTDOWN_GRACE};
 use crate::pki::{Pki, key_hash_of_certificate};
 use axum::Router;
 use hyper::body::Incoming;
@@ -32,8 +34,11 @@ pub async fn serve(
     router: Router,
     mut shutdown: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let acceptor = TlsAcceptor::from(tls);
+    let places = Arc::new(Semaphore::new(descriptors::raise()));
+    let door = Door {
+        acceptor: TlsAcceptor::from(tls),
+        handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+    };
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -45,9 +50,9 @@ pub async fn serve(
             break;
         };
         let (stream, peer) = accepted;
-        let (acceptor, router, shutdown) = (acceptor.clone(), router.clone(), shutdown.clone());
+        let (door, router, shutdown) = (door.clone(), router.clone(), shutdown.clone());
         connections.spawn(async move {
-            if let Err(error) = serve_one(stream, peer, acceptor, router, shutdown).await {
+            if let Err(error) = serve_one((stream, peer), door, router, shutdown).await {
                 tracing::debug!(%peer, %error, "connection ended");
             }
             drop(place);
@@ -83,10 +88,16 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-async fn serve_one(
-    stream: TcpStream,
-    peer: SocketAddr,
+/// How TLS connections come in.
+#[derive(Clone)]
+struct Door {
     acceptor: TlsAcceptor,
+    handshakes: Arc<Semaphore>,
+}
+
+async fn serve_one(
+    (stream, peer): (TcpStream, SocketAddr),
+    door: Door,
     router: Router,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
@@ -100,7 +111,10 @@ async fn serve_one(
     if first[0] != 22 {
         return serve_plain(stream, peer, router, shutdown).await;
     }
-    let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
+    // The time to wait for a place is not the peer's.
+    let place = Arc::clone(&door.handshakes).acquire_owned().await?;
+    let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, door.acceptor.accept(stream)).await??;
+    drop(place);
     let certificates = stream.get_ref().1.peer_certificates();
     let key_hash = certificates
         .and_then(|chain| chain.first())

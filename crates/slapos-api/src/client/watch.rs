@@ -4,10 +4,11 @@
 //! [`Watch::next_event`].
 
 use super::ClientError;
-use crate::limits::WATCH_LINE_BYTES_MAX;
+use crate::limits::{SPREAD_MAX, WATCH_LINE_BYTES_MAX};
 use crate::wire::event::Event;
 use reqwest::blocking::Response;
 use std::io::{BufRead, BufReader, Read};
+use std::time::Duration;
 
 /// Events as they happen. Ends with an error when the master is silent for longer than
 /// [`WATCH_TIMEOUT`](crate::limits::WATCH_TIMEOUT) or goes away; the caller connects again with the last `seq`.
@@ -15,6 +16,7 @@ use std::io::{BufRead, BufReader, Read};
 pub struct Watch {
     lines: BufReader<Response>,
     url: String,
+    spread: Duration,
 }
 
 impl Watch {
@@ -23,7 +25,15 @@ impl Watch {
         Self {
             lines: BufReader::new(response),
             url,
+            spread: Duration::ZERO,
         }
+    }
+
+    /// Over how long the master wants its clients to spread their coming back, should the stream end;
+    /// at most [`SPREAD_MAX`].
+    #[must_use]
+    pub fn spread(&self) -> Duration {
+        self.spread
     }
 
     /// Waits for the next event; heartbeats are passed over.
@@ -36,6 +46,9 @@ impl Watch {
             let line = self.read_line()?;
             if let Some(rest) = line.strip_prefix("data:") {
                 data.push_str(rest.trim_start());
+            } else if let Some(rest) = line.strip_prefix("retry:") {
+                let told = rest.trim().parse().map(Duration::from_millis);
+                self.spread = told.unwrap_or(self.spread).min(SPREAD_MAX);
             } else if line.is_empty() && !data.is_empty() {
                 return serde_json::from_str(&data).map_err(|error| ClientError::Garbled {
                     url: self.url.clone(),

@@ -155,6 +155,17 @@ impl Reader<'_> {
         let before = self.left;
         self.left.spend(1, 0)?;
         let value = self.content(start, is_empty, depth)?;
+        self.keep_named(start, &value, before)?;
+        Ok(value)
+    }
+
+    /// Keeps a container whose name is met again in a reference; `before` is what was left before it.
+    fn keep_named(
+        &mut self,
+        start: &BytesStart<'_>,
+        value: &Value,
+        before: Size,
+    ) -> Result<(), SlapError> {
         let is_container = matches!(
             value,
             Value::List(_) | Value::Set(_) | Value::Dict(_) | Value::Object { .. }
@@ -170,13 +181,13 @@ impl Reader<'_> {
             };
             self.left_to_keep.spend(size.values, size.bytes)?;
             let kept = Kept {
-                height: height(&value),
+                height: height(value),
                 value: value.clone(),
                 size,
             };
             self.known.insert(id, kept);
         }
-        Ok(value)
+        Ok(())
     }
 
     fn content(

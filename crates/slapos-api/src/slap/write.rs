@@ -103,11 +103,18 @@ impl Writer {
     fn dict(&mut self, entries: &[(Value, Value)]) -> Result<(), SlapError> {
         let id = self.next_id();
         self.open("dictionary", Some(id), entries.is_empty());
-        let mut sorted: Vec<&(Value, Value)> = entries.iter().collect();
-        sorted.sort_by_cached_key(|(key, _)| sort_key(key));
-        for (key, value) in sorted {
-            self.value(key)?;
-            self.value(value)?;
+        if are_sorted_texts(entries) {
+            for (key, value) in entries {
+                self.value(key)?;
+                self.value(value)?;
+            }
+        } else {
+            let mut sorted: Vec<&(Value, Value)> = entries.iter().collect();
+            sorted.sort_by_cached_key(|(key, _)| sort_key(key));
+            for (key, value) in sorted {
+                self.value(key)?;
+                self.value(value)?;
+            }
         }
         if !entries.is_empty() {
             self.out.push_str("</dictionary>");
@@ -117,25 +124,60 @@ impl Writer {
 
     fn text(&mut self, text: &str) -> Result<(), SlapError> {
         self.out.push_str("<string>");
-        for character in text.chars() {
-            match character {
-                '&' => self.out.push_str("&amp;amp;"),
-                '<' => self.out.push_str("&amp;lt;"),
-                '>' => self.out.push_str("&amp;gt;"),
-                // A bare carriage return would be read back as a line feed.
-                '\r' => self.out.push_str("&#13;"),
-                '\t' | '\n' | ' '..='~' => self.out.push(character),
-                '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
-                    return Err(SlapError::Character(character));
-                }
-                other => {
-                    let _ = write!(self.out, "&#{};", u32::from(other));
-                }
+        let mut rest = text;
+        // Most texts are plain from end to end: they are copied piece by piece.
+        while let Some(at) = rest.bytes().position(|byte| !is_plain(byte)) {
+            let (plain, other) = rest.split_at(at);
+            self.out.push_str(plain);
+            let mut characters = other.chars();
+            if let Some(character) = characters.next() {
+                self.character(character)?;
             }
+            rest = characters.as_str();
         }
+        self.out.push_str(rest);
         self.out.push_str("</string>");
         Ok(())
     }
+
+    /// One that does not stand for itself.
+    fn character(&mut self, character: char) -> Result<(), SlapError> {
+        match character {
+            '&' => self.out.push_str("&amp;amp;"),
+            '<' => self.out.push_str("&amp;lt;"),
+            '>' => self.out.push_str("&amp;gt;"),
+            // A bare carriage return would be read back as a line feed.
+            '\r' => self.out.push_str("&#13;"),
+            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
+                return Err(SlapError::Character(character));
+            }
+            other => {
+                let _ = write!(self.out, "&#{};", u32::from(other));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Stands for itself; what is in more than one byte does not.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b' '..=b'~') && !matches!(byte, b'&' | b'<' | b'>')
+}
+
+/// Our own documents mostly come so.
+fn are_sorted_texts(entries: &[(Value, Value)]) -> bool {
+    let mut keys = entries.iter().map(|(key, _)| match key {
+        Value::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let mut last = "";
+    keys.all(|key| match key {
+        Some(key) if key >= last => {
+            last = key;
+            true
+        }
+        _ => false,
+    })
 }
 
 fn is_small(digits: &str) -> bool {

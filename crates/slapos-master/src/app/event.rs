@@ -53,6 +53,12 @@ const FOR_NODES: &[&str] = &[
     LOG_WANTED,
 ];
 
+/// Is it something that a node has to act upon?
+#[must_use]
+pub fn is_for_nodes(event: &EventRow) -> bool {
+    FOR_NODES.contains(&event.kind.as_str())
+}
+
 /// An entry about an instance.
 #[must_use]
 pub fn about(row: &InstanceRow, kind: &str, subject_id: Option<&str>, data: Value) -> EventRow {
@@ -76,9 +82,7 @@ pub fn about(row: &InstanceRow, kind: &str, subject_id: Option<&str>, data: Valu
 #[must_use]
 pub fn is_visible(caller: &Caller, event: &EventRow) -> bool {
     match caller {
-        Caller::Node { id, .. } => {
-            event.node_id.as_deref() == Some(id) && FOR_NODES.contains(&event.kind.as_str())
-        }
+        Caller::Node { id, .. } => event.node_id.as_deref() == Some(id) && is_for_nodes(event),
         Caller::Instance { id, .. } => {
             event.instance_id.as_deref() == Some(id) && event.kind != LOG_WANTED
         }

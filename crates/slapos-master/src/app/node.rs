@@ -41,10 +41,8 @@ pub fn register(
                 .hint("let the node make a key of its own"),
         );
     }
-    let is_taken = node::list(tx, &project.project_id)?
-        .iter()
-        .any(|known| known.name == name.as_str());
-    if is_taken {
+    let known = node::find_in_project(tx, &project.project_id, name.as_str())?;
+    if known.is_some_and(|known| known.name == name.as_str()) {
         return Err(AppError::conflict(format!(
             "project {} already has a node named `{name}`, with another key",
             project.project_name

@@ -3,6 +3,7 @@
 use super::caller::hash_hex;
 use super::{AppError, Caller, event};
 use crate::store::Tx;
+use crate::store::certificate;
 use crate::store::event::EventRow;
 use crate::store::subject::{self, SubjectRow, TokenRow};
 use serde_json::json;
@@ -266,14 +267,15 @@ pub fn list_tokens(tx: &mut Tx<'_>, caller: &Caller) -> Result<Vec<TokenView>, A
         .collect())
 }
 
-/// Ends a token of the caller.
+/// Ends a token of the caller, and the certificate that whoever held it may have had made with it: a
+/// lost machine has both.
 ///
 /// # Errors
 /// When there is no such.
 pub fn revoke_token(tx: &mut Tx<'_>, caller: &Caller, id: &str) -> Result<(), AppError> {
     let person = caller.require_person()?;
     if subject::revoke_token(tx, person, id)? {
-        Ok(())
+        Ok(certificate::revoke_of_subject(tx, person)?)
     } else {
         Err(AppError::not_found(format!("token `{id}`")))
     }

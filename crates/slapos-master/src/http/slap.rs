@@ -14,6 +14,7 @@ pub(super) mod format;
 pub(super) mod forward;
 pub(super) mod frontend;
 pub(super) mod instance;
+mod kept;
 pub(super) mod partition;
 pub(super) mod person;
 pub(super) mod request;
@@ -41,6 +42,7 @@ pub(crate) struct Face {
     pub(super) dialect: Arc<Dialect>,
     /// The way to other masters; a proxy has one.
     pub(super) forwarder: Option<Arc<Forwarder>>,
+    kept: Arc<kept::Kept>,
 }
 
 /// What a call gives back.
@@ -55,6 +57,7 @@ pub fn router(context: Context, dialect: Dialect) -> Router {
         }),
         context,
         dialect: Arc::new(dialect),
+        kept: Arc::default(),
     };
     let routes = computer_routes()
         .merge(partition_routes())

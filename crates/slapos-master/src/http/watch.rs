@@ -1,34 +1,42 @@
 //! `/v1/events` and `/v1/watch`: the event log, page by page or as it grows.
 //!
-//! What was appended is handed to all watchers, by the store itself or by one task that reads it, so
-//! that a thousand of them cost one query an entry at most. A watcher that falls behind reads the
-//! log again, never slows the others.
+//! What was appended is handed to the watchers, by the store itself or by one task that reads it, so
+//! that a thousand of them cost one query an entry at most. Each person's stream looks at every
+//! entry; a node's is woken only for what is for that node (mailbox.rs). A watcher that falls behind
+//! reads the log again, never slows the others.
+
+mod mailbox;
 
 use super::Context;
 use super::answer::{Reply, list};
 use crate::app::{AppError, Caller, Proof, event, node};
-use crate::limits::WATCHERS_MAX;
+use crate::limits::{RETURN_EACH, WATCHERS_MAX};
 use crate::store::event::{EventRow, last_seq, list_after};
 use crate::store::{Store, StoreError};
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use mailbox::Mailboxes;
 use serde::Deserialize;
-use slapos_api::limits::{EVENT_PAGE_MAX, HEARTBEAT};
+use slapos_api::limits::{EVENT_PAGE_MAX, HEARTBEAT, SPREAD_MAX};
 use slapos_api::wire::List;
 use slapos_api::wire::event::Event;
 use slapos_api::{ErrorBody, ErrorCode};
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc};
+use tokio::time::{Instant, interval_at};
 use utoipa::IntoParams;
 
 /// Whoever watches: entries and notices in order.
 #[derive(Debug, Clone)]
 pub struct Watchers {
     sender: broadcast::Sender<Arc<EventRow>>,
+    nodes: Mailboxes,
+    places: Arc<Semaphore>,
 }
 
 impl Watchers {
@@ -38,10 +46,54 @@ impl Watchers {
     /// # Errors
     /// When the log cannot be read.
     pub async fn start(store: &Store) -> Result<Self, StoreError> {
-        let sender = store.feed();
+        let (sender, nodes) = (store.feed(), Mailboxes::default());
+        // Subscribed before the log is read: nothing falls between the two.
+        let feed = sender.subscribe();
         let last = store.read(last_seq).await?;
         tokio::spawn(hand_out(store.clone(), last));
-        Ok(Self { sender })
+        tokio::spawn(nodes.clone().sort(store.clone(), feed, last));
+        Ok(Self {
+            sender,
+            nodes,
+            places: Arc::new(Semaphore::new(WATCHERS_MAX)),
+        })
+    }
+
+    /// What a caller is to be told from now on, before it is looked at whether it may see it.
+    fn follow(&self, caller: &Caller) -> Source {
+        match caller {
+            Caller::Node { id, .. } => Source::Own(self.nodes.open(id)),
+            Caller::Person { .. } | Caller::Instance { .. } => Source::All(self.sender.subscribe()),
+        }
+    }
+}
+
+/// Where the entries of a stream come from.
+enum Source {
+    /// Every entry.
+    All(broadcast::Receiver<Arc<EventRow>>),
+    /// What is for one node.
+    Own(mpsc::Receiver<Arc<EventRow>>),
+}
+
+/// What a source gives.
+enum Next {
+    Row(Arc<EventRow>),
+    /// Too slow: some are missing.
+    Missed,
+    Ended,
+}
+
+impl Source {
+    async fn next(&mut self) -> Next {
+        match self {
+            Self::All(receiver) => match receiver.recv().await {
+                Ok(row) => Next::Row(row),
+                Err(RecvError::Lagged(_)) => Next::Missed,
+                Err(RecvError::Closed) => Next::Ended,
+            },
+            Self::Own(receiver) => receiver.recv().await.map_or(Next::Ended, Next::Row),
+        }
     }
 }
 
@@ -127,14 +179,9 @@ pub(super) async fn watch(
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse().ok());
     let after: Option<i64> = resumed.or(query.after);
-    // Subscribed before the log is read: nothing falls between the two.
-    let receiver = context.watchers.sender.subscribe();
-    if context.watchers.sender.receiver_count() > WATCHERS_MAX {
-        return Err(AppError::new(
-            ErrorCode::Unavailable,
-            "too many watch streams are open",
-        ));
-    }
+    let place = Arc::clone(&context.watchers.places).try_acquire_owned();
+    let place = place
+        .map_err(|_| AppError::new(ErrorCode::Unavailable, "too many watch streams are open"))?;
     let proof = Arc::new(proof);
     let caller_proof = Arc::clone(&proof);
     let caller = context
@@ -148,6 +195,8 @@ pub(super) async fn watch(
             .write(move |tx| node::note_seen(tx, &id))
             .await?;
     }
+    // Before the log is read: nothing falls between the two.
+    let source = context.watchers.follow(&caller);
     let (sender, events) = mpsc::channel(64);
     let stream = Stream {
         context,
@@ -155,8 +204,10 @@ pub(super) async fn watch(
         caller,
         sender,
         last: after.unwrap_or(0),
+        told: Duration::ZERO,
+        _place: place,
     };
-    tokio::spawn(stream.run(receiver, after.is_some()));
+    tokio::spawn(stream.run(source, after.is_some()));
     let events = Receiver(events);
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
     Ok(Sse::new(events).keep_alive(keep_alive).into_response())
@@ -168,23 +219,30 @@ struct Stream {
     caller: Caller,
     sender: mpsc::Sender<Result<SseEvent, Infallible>>,
     last: i64,
+    /// What the node was last told to spread its coming back over.
+    told: Duration,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Stream {
-    async fn run(mut self, mut receiver: broadcast::Receiver<Arc<EventRow>>, from_log: bool) {
+    async fn run(mut self, mut source: Source, from_log: bool) {
         if from_log && !self.replay().await {
             return;
         }
-        let mut alive = tokio::time::interval(HEARTBEAT * 3);
+        let often = HEARTBEAT * 3;
+        let mut alive = interval_at(Instant::now() + often, often);
+        if !self.spread().await {
+            return;
+        }
         loop {
             tokio::select! {
                 () = self.sender.closed() => return,
-                _ = alive.tick() => if !self.still_welcome().await { return },
-                next = receiver.recv() => match next {
-                    Ok(row) => if !self.send(&row).await { return },
-                    // Too slow: what was missed is read from the log.
-                    Err(RecvError::Lagged(_)) => if !self.replay().await { return },
-                    Err(RecvError::Closed) => return,
+                _ = alive.tick() => if !(self.still_welcome().await && self.spread().await) { return },
+                next = source.next() => match next {
+                    Next::Row(row) => if !self.send(&row).await { return },
+                    // What was missed is read from the log.
+                    Next::Missed => if !self.replay().await { return },
+                    Next::Ended => return,
                 },
             }
         }
@@ -234,6 +292,23 @@ impl Stream {
             frame = frame.id(row.seq.to_string());
         }
         self.sender.send(Ok(frame)).await.is_ok()
+    }
+
+    /// Tells a node over how long it may spread its coming back, so that all of them do not come at
+    /// once when this master is gone for a moment.
+    async fn spread(&mut self) -> bool {
+        if !matches!(self.caller, Caller::Node { .. }) {
+            return true;
+        }
+        let open = WATCHERS_MAX.saturating_sub(self.context.watchers.places.available_permits());
+        let spread = RETURN_EACH.saturating_mul(u32::try_from(open).unwrap_or(u32::MAX));
+        let spread = spread.min(SPREAD_MAX);
+        if spread == self.told {
+            return true;
+        }
+        self.told = spread;
+        let hint = SseEvent::default().retry(spread);
+        self.sender.send(Ok(hint)).await.is_ok()
     }
 
     /// Is the token still valid? A node that listens is a node that lives.

@@ -48,6 +48,7 @@ impl Desk {
             listen: "127.0.0.1:0".parse().unwrap(),
             database: Database::Sqlite(dir.path().join("master.sqlite")),
             proxy: None,
+            beside: None,
         };
         let clock: Arc<dyn Clock> = Arc::new(FakeClock::new());
         let random: Arc<dyn RandomSource> = Arc::new(SeededRandom::new(1));

@@ -27,6 +27,7 @@ impl Proxy {
             dir: dir.to_owned(),
             listen,
             database: Database::Sqlite(dir.join("proxy.sqlite")),
+            beside: None,
             proxy: Some(ProxyConfig {
                 computer_id: "comp".to_owned(),
                 masters,

@@ -8,6 +8,7 @@ use slapos_api::wire::node::{
     InstanceReport, NodeFormat, NodeRegister, NodeReport, PartitionOffer,
 };
 use slapos_api::{Client, Credential, ErrorCode};
+use slapos_master::limits::RETURN_EACH;
 use slapos_master::{Database, MasterConfig, MasterError, Shutdown};
 use slapos_model::{Clock, RandomSource};
 use slapos_testkit::{SeededRandom, SystemClock};
@@ -32,6 +33,7 @@ fn config(dir: &Path, listen: SocketAddr) -> MasterConfig {
         listen,
         database,
         proxy: None,
+        beside: None,
     }
 }
 
@@ -42,6 +44,10 @@ impl Server {
 
     fn start_in(dir: tempfile::TempDir, listen: SocketAddr) -> Self {
         let config = config(dir.path(), listen);
+        Self::start_with(dir, config)
+    }
+
+    fn start_with(dir: tempfile::TempDir, config: MasterConfig) -> Self {
         let shutdown = Shutdown::default();
         let (send, receive) = mpsc::channel();
         let ends = shutdown.clone();
@@ -144,6 +150,8 @@ fn server_whole_life_of_a_service() {
     let mut watch = node.watch(None).unwrap();
     let view = owner.request_instance(&ask("my_db")).unwrap();
     let event = watch.next_event().unwrap();
+    // One node needs no time to come back in.
+    assert_eq!(watch.spread(), RETURN_EACH);
     assert_eq!(event.kind, "instance.allocated");
     assert_eq!(event.instance.as_deref(), Some(view.id.as_str()));
     let desired = node.read_desired().unwrap();
@@ -350,4 +358,27 @@ fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn routes_beside_the_masters_are_answered_on_its_port() {
+    let dir = tempfile::tempdir().unwrap();
+    let beside = axum::Router::new().route("/shacache/x", axum::routing::get(|| async { "kept" }));
+    let config = MasterConfig {
+        beside: Some(beside),
+        ..config(dir.path(), "127.0.0.1:0".parse().unwrap())
+    };
+    let server = Server::start_with(dir, config);
+    let read = |path: &str| {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    assert!(read("/shacache/x").ends_with("kept"));
+    assert!(read("/v1/health").contains("\"ok\""));
+    assert!(read("/shacache/y").starts_with("HTTP/1.1 404"));
 }

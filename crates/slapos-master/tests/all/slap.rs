@@ -168,6 +168,7 @@ impl Wire {
             listen: "127.0.0.1:0".parse().unwrap(),
             database: Database::Sqlite(dir.path().join("master.sqlite")),
             proxy,
+            beside: None,
         };
         let clock = Arc::new(FakeClock::new());
         let random: Arc<dyn RandomSource> = Arc::new(SeededRandom::new(1));

@@ -108,6 +108,7 @@ impl Fixture {
             listen: ([127, 0, 0, 1], 0).into(),
             database: Database::Sqlite(self.dir.path().join("ours.sqlite")),
             proxy: None,
+            beside: None,
         };
         let asked = Asked {
             source: self.dir.path().join("proxy.db"),

@@ -34,6 +34,7 @@ impl World {
             listen: "127.0.0.1:0".parse().unwrap(),
             database: Database::Sqlite(dir.path().join("master.sqlite")),
             proxy: None,
+            beside: None,
         };
         let shutdown = Shutdown::default();
         let (send, receive) = mpsc::channel();

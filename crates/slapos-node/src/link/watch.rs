@@ -72,16 +72,19 @@ impl Link {
     fn watch_always(&self) {
         let mut pause = limits::RECONNECT_FIRST;
         while !self.shutdown.is_requested() {
-            let mut was_connected = false;
-            let ended = self.watch_once(&mut was_connected);
+            let mut connected = None;
+            let ended = self.watch_once(&mut connected);
             self.outbox.set_watching(false);
-            if was_connected {
+            if connected.is_some() {
                 pause = limits::RECONNECT_FIRST;
             }
             if let Err(error) = ended {
                 self.note(&error);
             }
-            if self.shutdown.wait(pause + self.node.jitter(pause)) {
+            if self
+                .shutdown
+                .wait(pause + self.node.jitter(connected.unwrap_or_default().max(pause)))
+            {
                 return;
             }
             pause = (pause * 2).min(limits::RECONNECT_MAX);
@@ -103,18 +106,24 @@ impl Link {
         }
     }
 
-    fn watch_once(&self, was_connected: &mut bool) -> Result<(), JoinError> {
+    /// `connected` is none until the master was reached; then how long its nodes are to spread their
+    /// coming back.
+    fn watch_once(&self, connected: &mut Option<Duration>) -> Result<(), JoinError> {
         match Master::connect(&self.node)? {
-            Master::Native(client) => self.watch_native(client, was_connected),
-            Master::Old(master) => self.ask_always(master, was_connected),
+            Master::Native(client) => self.watch_native(client, connected),
+            Master::Old(master) => self.ask_always(master, connected),
         }
     }
 
     /// A master of the old wire is asked again and again: it tells nothing by itself.
-    fn ask_always(&self, master: OldMaster, was_connected: &mut bool) -> Result<(), JoinError> {
+    fn ask_always(
+        &self,
+        master: OldMaster,
+        connected: &mut Option<Duration>,
+    ) -> Result<(), JoinError> {
         master.join(&self.node, &self.mail.offer())?;
         self.mail.desired(master.read_desired()?);
-        *was_connected = true;
+        *connected = Some(Duration::ZERO);
         self.outbox.set_client(Some(Master::Old(master.clone())));
         self.outbox.set_watching(true);
         tracing::info!(url = master.url(), "master of the old wire reached");
@@ -127,17 +136,23 @@ impl Link {
         }
     }
 
-    fn watch_native(&self, client: Client, was_connected: &mut bool) -> Result<(), JoinError> {
+    fn watch_native(
+        &self,
+        client: Client,
+        connected: &mut Option<Duration>,
+    ) -> Result<(), JoinError> {
         client.format_node(&self.mail.offer())?;
         let mut watch = client.watch(None)?;
         // Read after the stream stands, so that nothing falls between the two.
         self.mail.desired(client.read_desired()?);
-        *was_connected = true;
+        *connected = Some(Duration::ZERO);
         self.outbox.set_client(Some(Master::Native(client.clone())));
         self.outbox.set_watching(true);
         tracing::info!(url = client.url(), "master reached");
         loop {
-            let event = watch.next_event()?;
+            let event = watch.next_event();
+            *connected = Some(watch.spread());
+            let event = event?;
             if self.shutdown.is_requested() {
                 return Ok(());
             }

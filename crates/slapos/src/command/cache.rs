@@ -9,7 +9,10 @@ use clap::Subcommand;
 use slapos_cache::{Signer, Store, Trusted};
 use std::path::{Path, PathBuf};
 
+pub(crate) use beside::BesideArgs;
+
 mod archive;
+mod beside;
 mod fill;
 mod find;
 mod key;

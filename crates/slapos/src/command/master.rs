@@ -4,6 +4,7 @@
 mod import;
 
 use crate::cli::Context;
+use crate::command::cache::BesideArgs;
 use crate::engine::{self, ChildArgs};
 use crate::failure::Outcome;
 use clap::Subcommand;
@@ -13,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   slapos master run
   slapos master run --listen 0.0.0.0:4321
+  slapos master run --cache /srv/cache --cache-trust ours.pub
   slapos master import --from-proxy proxy.db --dry-run
   SLAPOS_DATABASE=postgres://… slapos master run";
 
@@ -42,6 +44,8 @@ pub(crate) struct RunArgs {
     /// command line can be read by everybody.
     #[arg(skip = std::env::var("SLAPOS_DATABASE").ok())]
     pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) beside: BesideArgs,
     #[command(flatten)]
     pub(crate) child: ChildArgs,
 }

@@ -171,6 +171,7 @@ impl Settings {
             listen: self.listen,
             database: Database::Sqlite(self.database),
             proxy: Some(self.proxy),
+            beside: None,
         }
     }
 }

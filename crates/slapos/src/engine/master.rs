@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Runs the master until it is told to end.
 pub(crate) fn run_master(folder: &Folder, args: &RunArgs) -> Outcome {
     let log = folder.log_dir().join("master.log");
-    run_configured(&config(folder, args), &log, &args.child)
+    run_configured(&config(folder, args)?, &log, &args.child)
 }
 
 /// Runs a master of that configuration until it is told to end.
@@ -60,8 +60,8 @@ fn failure_of(error: &MasterError) -> Failure {
     }
 }
 
-fn config(folder: &Folder, args: &RunArgs) -> MasterConfig {
-    MasterConfig {
+fn config(folder: &Folder, args: &RunArgs) -> Result<MasterConfig, Failure> {
+    Ok(MasterConfig {
         dir: folder.master_dir(),
         listen: args.listen,
         database: match &args.database {
@@ -69,7 +69,8 @@ fn config(folder: &Folder, args: &RunArgs) -> MasterConfig {
             None => Database::Sqlite(folder.master_dir().join("master.sqlite")),
         },
         proxy: None,
-    }
+        beside: args.beside.routes()?,
+    })
 }
 
 fn say_ready(is_child: bool, address: SocketAddr) {

@@ -5,6 +5,7 @@
 
 use super::Reply;
 use crate::app::AppError;
+use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::ext::ReasonPhrase;
@@ -95,10 +96,20 @@ pub(in crate::http) fn words(text: &str) -> Response {
 
 /// A marshalled value, status 200.
 pub(super) fn marshal(value: &Value) -> Reply {
+    document(value).map(xml)
+}
+
+/// A marshalled value.
+pub(super) fn document(value: &Value) -> Result<Bytes, Refusal> {
     let text = write(value).map_err(|error| {
         let text = format!("the answer cannot be written: {error}");
         Refusal::Status(StatusCode::INTERNAL_SERVER_ERROR, text)
     })?;
+    Ok(text.into())
+}
+
+/// A document, status 200.
+pub(super) fn xml(text: Bytes) -> Response {
     let kind = HeaderValue::from_static("text/xml; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

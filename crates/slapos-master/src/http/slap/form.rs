@@ -16,6 +16,19 @@ const FIELDS_MAX: usize = 100;
 pub(in crate::http) struct Form(Vec<(String, String)>);
 
 impl Form {
+    /// The fields of a query and a body.
+    pub(super) fn parse(query: &str, body: &[u8]) -> Result<Self, Refusal> {
+        let fields: Vec<(String, String)> = form_urlencoded::parse(body)
+            .chain(form_urlencoded::parse(query.as_bytes()))
+            .take(FIELDS_MAX + 1)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        match fields.len() {
+            0..=FIELDS_MAX => Ok(Self(fields)),
+            _ => Err(Refusal::bad("the form has too many fields")),
+        }
+    }
+
     /// What is there under a name, if anything.
     pub(in crate::http) fn find(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);
@@ -54,24 +67,26 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let query = request.uri().query().unwrap_or_default().to_owned();
+        Self::parse(&query, &Body::from_request(request, state).await?.0)
+    }
+}
+
+/// The bytes of a form before they are looked at.
+pub(super) struct Body(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let body = Bytes::from_request(request, state).await;
-        let body = body.map_err(|rejection| {
+        body.map(Self).map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 let text = "the body is larger than this master accepts";
                 Refusal::Status(StatusCode::PAYLOAD_TOO_LARGE, text.to_owned())
             } else {
                 Refusal::bad("the body could not be read")
             }
-        })?;
-        let fields: Vec<(String, String)> = form_urlencoded::parse(&body)
-            .chain(form_urlencoded::parse(query.as_bytes()))
-            .take(FIELDS_MAX + 1)
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        if fields.len() > FIELDS_MAX {
-            return Err(Refusal::bad("the form has too many fields"));
-        }
-        Ok(Self(fields))
+        })
     }
 }
 

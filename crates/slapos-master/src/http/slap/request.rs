@@ -1,12 +1,13 @@
 //! `POST requestComputerPartition`, and what JSON-RPC shares with it: asking for an instance.
 
-use super::answer::{Refusal, marshal};
+use super::answer::{Refusal, document, marshal, xml};
 use super::dialect::Resolve;
-use super::document;
-use super::form::Form;
+use super::document::software_instance;
+use super::form::{Body, Form};
 use super::forward;
 use super::frontend;
 use super::instance::{Shown, to_map};
+use super::kept::Key;
 use super::who::Seat;
 use super::{Dialect, Face, Reply};
 use crate::app::allocate::HOST_KEY;
@@ -15,7 +16,7 @@ use crate::app::{AppError, Caller, Proof, instance as rules};
 use crate::store::instance::InstanceRow;
 use crate::store::{Tx, node, tree};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use serde_json::Value as Json;
 use slapos_api::slap::Value;
 use slapos_api::wire::JsonMap;
@@ -73,16 +74,30 @@ pub(in crate::http) enum Outcome {
 pub(super) async fn request(
     State(face): State<Face>,
     proof: Proof,
-    headers: HeaderMap,
-    form: Form,
+    (headers, uri): (HeaderMap, Uri),
+    Body(body): Body,
 ) -> Reply {
-    let asked = read_form(&headers, &form)?;
+    let query = uri.query().unwrap_or_default();
+    // Before anything is read, so that no answer is older than its version.
+    let (version, now) = (face.context.store.version(), face.context.clock.now());
+    let key = Key::new(&proof, &headers, (query, &body));
+    if let Some(known) = face.kept.find(version, &key, now) {
+        return Ok(xml(known));
+    }
+    let asked = read_form(&headers, &Form::parse(query, &body)?)?;
     if let Some(fake) = frontend::find(&face.dialect, &asked) {
         return marshal(&fake.to_value());
     }
     match ask(&face, proof, asked).await? {
         Outcome::Elsewhere(answer) => marshal(&answer),
-        Outcome::Placed(shown) => marshal(&document::software_instance(&face.dialect, &shown)),
+        Outcome::Placed(shown) => {
+            let text = document(&software_instance(&face.dialect, &shown))?;
+            // Nothing was changed by it or beside it: the same again is answered the same.
+            if let Some(version) = version.filter(|at| face.context.store.version() == Some(*at)) {
+                face.kept.insert(version, key, (now, &text));
+            }
+            Ok(xml(text))
+        }
         Outcome::Waits => Err(Refusal::Status(
             StatusCode::REQUEST_TIMEOUT,
             "the instance is asked for and waits for a partition".to_owned(),

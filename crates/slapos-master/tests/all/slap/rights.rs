@@ -111,6 +111,31 @@ fn r01_r04_r06_registration_needs_a_token_and_a_free_name() {
     assert_eq!(wire.call_by(&key, get(full)).status, 401);
 }
 
+#[test]
+fn certificate_of_a_person_ends_with_a_token_that_is_withdrawn() {
+    let wire = Wire::master();
+    let json = |request: axum::http::request::Builder, body: &str| {
+        let request = request.header("content-type", "application/json");
+        as_person(&wire, request.body(Body::from(body.to_owned())).unwrap())
+    };
+    let made = json(Request::post("/v1/tokens"), r#"{"label": "laptop"}"#).json();
+    let lost = [("x-access-token", made["token"].as_str().unwrap())];
+    let person = wire.post_as("/Person_getCertificate", &[], &lost).json();
+    let key = key_of(person["certificate"].as_str().unwrap());
+    let list = "/hateoas/?mode=search&query=portal_type%3A%22Compute+Node%22+AND+validation_state%3Avalidated";
+    wire.call_by(&key, get(list)).ok();
+    let path = format!("/v1/tokens/{}", made["id"].as_str().unwrap());
+    assert_eq!(json(Request::delete(path), "").status, 204);
+    assert_eq!(wire.call_by(&key, get(list)).status, 401);
+    assert_eq!(
+        wire.post_as("/Person_getCertificate", &[], &lost).status,
+        403
+    );
+    // Another token is another way in.
+    let good = [("x-access-token", wire.token.as_str())];
+    wire.post_as("/Person_getCertificate", &[], &good).ok();
+}
+
 /// Two nodes with an instance each, and one waiting for room.
 fn two_nodes() -> (Wire, Node, Node) {
     let wire = Wire::master();

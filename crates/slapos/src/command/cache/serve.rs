@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, root: Option<&Path>, json: bool) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn tokens(files: &[PathBuf]) -> Result<Vec<Hash>, Failure> {
+pub(super) fn tokens(files: &[PathBuf]) -> Result<Vec<Hash>, Failure> {
     let mut tokens = Vec::new();
     for file in files {
         for line in super::read(file)?.lines().map(str::trim) {

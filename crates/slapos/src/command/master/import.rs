@@ -60,6 +60,7 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Outcome {
         dir,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         proxy: None,
+        beside: None,
     };
     let asked = Asked {
         source: args.from_proxy,
