@@ -4,9 +4,12 @@
 //! bound on the size of its answer; nothing is tried again here, since whether that is right is
 //! the caller's knowledge. Start with [`Client::new`].
 
+mod watch;
+
 use crate::error::{ErrorBody, ErrorCode};
-use crate::limits::{ANSWER_BYTES_MAX, CALL_TIMEOUT, WATCH_LINE_BYTES_MAX, WATCH_TIMEOUT};
-use crate::tls::{TlsError, client_config};
+use crate::limits::{ANSWER_BYTES_MAX, CALL_TIMEOUT, WATCH_TIMEOUT};
+use crate::tls::{TlsError, client_config, nobody_trusted};
+use crate::transport::{ReadError, builder, chain, read_bounded};
 use crate::wire::catalog::{CatalogEntry, ReleaseFiles};
 use crate::wire::event::Event;
 use crate::wire::instance::{Bang, InstanceRequest, InstanceView, PromiseView, StateChange, Why};
@@ -19,8 +22,10 @@ use reqwest::Method;
 use reqwest::blocking::{RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
+
+pub use crate::transport::escape;
+pub use watch::Watch;
 
 /// How the caller proves who it is.
 #[derive(Clone)]
@@ -119,13 +124,6 @@ impl Client {
     /// # Errors
     /// When a certificate, key or authority cannot be used.
     pub fn new(url: &str, credential: Credential, ca_pem: Option<&str>) -> Answer<Self> {
-        let mut builder = reqwest::blocking::Client::builder()
-            .timeout(CALL_TIMEOUT)
-            .connect_timeout(Duration::from_secs(10))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .user_agent(concat!("slapos/", env!("CARGO_PKG_VERSION")));
         let mut token = None;
         let identity = match &credential {
             Credential::Certificate {
@@ -138,13 +136,13 @@ impl Client {
             }
             Credential::None => None,
         };
-        builder = match ca_pem {
-            Some(ca_pem) => builder.tls_backend_preconfigured(client_config(ca_pem, identity)?),
-            // Without an authority nothing is believed, so that a mistyped https never works by
-            // trusting whoever the machine trusts.
-            None => builder.tls_backend_preconfigured(nobody_trusted()?),
+        let tls = match ca_pem {
+            Some(ca_pem) => client_config(ca_pem, identity)?,
+            None => nobody_trusted()?,
         };
-        let http = builder
+        let http = builder(tls)
+            .timeout(CALL_TIMEOUT)
+            .connect_timeout(Duration::from_secs(10))
             .build()
             .map_err(|error| ClientError::Setup(chain(&error)))?;
         Ok(Self {
@@ -329,10 +327,7 @@ impl Client {
         };
         let request = self.request(Method::GET, &path).timeout(WATCH_TIMEOUT);
         let response = self.perform(request)?;
-        Ok(Watch {
-            lines: BufReader::new(response),
-            url: self.url.clone(),
-        })
+        Ok(Watch::new(response, self.url.clone()))
     }
 
     /// `PUT /v1/node/format`, as a node: what it offers.
@@ -468,18 +463,13 @@ impl Client {
     }
 
     fn read_bounded(&self, response: Response) -> Answer<Vec<u8>> {
-        let mut text = Vec::new();
-        response
-            .take(ANSWER_BYTES_MAX + 1)
-            .read_to_end(&mut text)
-            .map_err(|error| ClientError::Unreachable {
+        read_bounded(response, ANSWER_BYTES_MAX).map_err(|error| match error {
+            ReadError::Gone(cause) => ClientError::Unreachable {
                 url: self.url.clone(),
-                cause: error.to_string(),
-            })?;
-        if u64::try_from(text.len()).unwrap_or(u64::MAX) > ANSWER_BYTES_MAX {
-            return Err(self.garbled(format!("an answer of over {ANSWER_BYTES_MAX} bytes")));
-        }
-        Ok(text)
+                cause,
+            },
+            ReadError::TooLong(_) => self.garbled(error.to_string()),
+        })
     }
 
     fn garbled(&self, cause: String) -> ClientError {
@@ -490,102 +480,9 @@ impl Client {
     }
 }
 
-/// Events as they happen. Ends with an error when the master is silent for longer than
-/// [`WATCH_TIMEOUT`] or goes away; the caller connects again with the last `seq`.
-#[derive(Debug)]
-pub struct Watch {
-    lines: BufReader<Response>,
-    url: String,
-}
-
-impl Watch {
-    /// Waits for the next event; heartbeats are passed over.
-    ///
-    /// # Errors
-    /// When the stream ended or was silent for too long.
-    pub fn next_event(&mut self) -> Result<Event, ClientError> {
-        let mut data = String::new();
-        loop {
-            let line = self.read_line()?;
-            if let Some(rest) = line.strip_prefix("data:") {
-                data.push_str(rest.trim_start());
-            } else if line.is_empty() && !data.is_empty() {
-                return serde_json::from_str(&data).map_err(|error| ClientError::Garbled {
-                    url: self.url.clone(),
-                    cause: error.to_string(),
-                });
-            }
-        }
-    }
-
-    fn read_line(&mut self) -> Result<String, ClientError> {
-        let gone = |cause: String| ClientError::Unreachable {
-            url: self.url.clone(),
-            cause,
-        };
-        let mut line = Vec::new();
-        let limit = u64::try_from(WATCH_LINE_BYTES_MAX).unwrap_or(u64::MAX);
-        let count = (&mut self.lines)
-            .take(limit)
-            .read_until(b'\n', &mut line)
-            .map_err(|error| gone(error.to_string()))?;
-        if count == 0 {
-            return Err(gone("the watch stream ended".to_owned()));
-        }
-        if line.last() != Some(&b'\n') {
-            return Err(gone(
-                "a line of the watch stream is cut or over its limit".to_owned(),
-            ));
-        }
-        Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
-    }
-}
-
-pub(crate) fn nobody_trusted() -> Result<rustls::ClientConfig, ClientError> {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| ClientError::Setup(error.to_string()))?;
-    Ok(builder
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth())
-}
-
-/// An error with all its causes, since the outermost says only "error sending request".
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut causes = vec![error.to_string()];
-    let mut next = error.source();
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
-    }
-    // The innermost cause is what a person can act on; the outer ones repeat the address.
-    causes.pop().unwrap_or_default()
-}
-
-/// Percent-encodes a text for one segment of a path or one value of a query.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn escape_leaves_nothing_that_ends_a_segment() {
-        assert_eq!(escape("a/b c?é"), "a%2Fb%20c%3F%C3%A9");
-        assert_eq!(escape("my_db-1.x~"), "my_db-1.x~");
-    }
 
     #[test]
     fn client_without_a_master_says_where_it_should_be() {

@@ -9,6 +9,7 @@ pub mod error;
 pub mod limits;
 pub mod slap;
 pub mod tls;
+mod transport;
 pub mod wire;
 
 pub use client::{Client, ClientError, Credential, Watch};

@@ -1,12 +1,14 @@
 //! The old SLAP wire: marshalled values and instance XML, as the Python clients and nodes speak.
 //!
-//! Codecs and a client: what a call means is decided elsewhere. Nothing of a document is trusted: depth,
-//! number of values and classes are bounded, no entity is expanded, no class but the four is read.
+//! Codecs and a client: what a call means is decided elsewhere. Nothing of a document is trusted:
+//! depth, number of values and classes are bounded, no entity is expanded, no class but the four is
+//! read.
 //! Start with [`read`] and [`write`]; the old words "computer" and "slave" live in these modules
 //! and in the master's `http/slap` only.
 
 mod client;
 mod instance_xml;
+mod json;
 mod python;
 mod read;
 mod value;
@@ -14,6 +16,7 @@ mod write;
 
 pub use client::{SlapCallError, SlapClient, SlapRequest, SlapTrust};
 pub use instance_xml::{read_instance_xml, write_instance_xml};
+pub use json::{text_of, texts_of, unwrapped};
 pub use python::{python_repr, python_text};
 pub use read::read;
 pub use value::{Class, Value};

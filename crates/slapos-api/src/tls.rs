@@ -12,7 +12,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    WantsVerifier,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,12 +54,7 @@ pub fn client_config(
 ) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = PinnedAuthority::new(ca_pem, Arc::clone(&provider))?;
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Use {
-            what: "TLS library",
-            cause: error.to_string(),
-        })?
+    let builder = any_client(provider)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     match identity {
@@ -68,6 +66,29 @@ pub fn client_config(
                 cause: error.to_string(),
             }),
     }
+}
+
+/// A client that believes nobody: without an authority a mistyped https must not work by trusting
+/// whoever the machine trusts.
+///
+/// # Errors
+/// When the library cannot be used.
+pub(crate) fn nobody_trusted() -> Result<ClientConfig, TlsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let nobody = RootCertStore::empty();
+    let builder = any_client(provider)?.with_root_certificates(nobody);
+    Ok(builder.with_no_client_auth())
+}
+
+fn any_client(
+    provider: Arc<CryptoProvider>,
+) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::Use {
+            what: "TLS library",
+            cause: error.to_string(),
+        })
 }
 
 /// All certificates of a PEM text.

@@ -29,30 +29,33 @@ pub fn compare_builds(
     (first, first_root): (&SoftwareOutcome, &Path),
     (second, second_root): (&SoftwareOutcome, &Path),
 ) -> Result<Vec<Difference>, BuildError> {
+    let names: BTreeSet<&String> = first.parts.keys().chain(second.parts.keys()).collect();
+    let location = |build: &SoftwareOutcome, name: &String| -> Option<PathBuf> {
+        build.parts.get(name)?.location.clone()
+    };
+    let pairs: Vec<_> = names
+        .into_iter()
+        .map(|name| (name, location(first, name), location(second, name)))
+        .collect();
     let mut places = Places::default();
     places.add(first_root, second_root);
-    for (name, part) in &first.parts {
-        let other = second
-            .parts
-            .get(name)
-            .and_then(|part| part.location.clone());
-        if let (Some(one), Some(other)) = (&part.location, other) {
-            places.add(one, &other);
+    for (_, one, other) in &pairs {
+        if let (Some(one), Some(other)) = (one, other) {
+            places.add(one, other);
         }
     }
     let mut found = Vec::new();
-    for (name, part) in &first.parts {
-        let other = second
-            .parts
-            .get(name)
-            .and_then(|part| part.location.clone());
-        if let (Some(one), Some(other)) = (&part.location, &other) {
-            let mut walk = Walk {
-                part: name,
-                places: &places,
-                found: &mut found,
-            };
-            walk.compare(one, other, Path::new(""))?;
+    for (part, one, other) in &pairs {
+        let mut walk = Walk {
+            part,
+            places: &places,
+            found: &mut found,
+        };
+        match (one, other) {
+            (Some(one), Some(other)) => walk.compare(one, other, Path::new(""))?,
+            // Neither has anything that could differ.
+            (None, None) => {}
+            _ => walk.tell(Path::new(""), "it is in one of both only"),
         }
     }
     Ok(found)
@@ -79,13 +82,14 @@ impl Places {
         let mut at = 0;
         while at < bytes.len() {
             let here = &bytes[at..];
-            let place = self.0.iter().find(|(_, second)| here.starts_with(second));
-            match place {
-                Some((first, _)) if here[0] == b'/' => {
+            // Places are absolute, so most bytes begin none.
+            let mut places = self.0.iter().filter(|_| here[0] == b'/');
+            match places.find(|(_, second)| here.starts_with(second)) {
+                Some((first, _)) => {
                     bytes[at..at + first.len()].copy_from_slice(first);
                     at += first.len();
                 }
-                _ => at += 1,
+                None => at += 1,
             }
         }
     }
@@ -99,7 +103,7 @@ struct Walk<'w> {
 
 impl Walk<'_> {
     fn compare(&mut self, one: &Path, other: &Path, path: &Path) -> Result<(), BuildError> {
-        if self.found.len() >= limits::DIFFERENCES_MAX {
+        if self.is_full() {
             return Ok(());
         }
         let kind = |place: &Path| {
@@ -146,22 +150,41 @@ impl Walk<'_> {
     }
 
     fn files(&mut self, one: &Path, other: &Path, path: &Path) -> Result<(), BuildError> {
+        let bytes = |file: &Path| {
+            let metadata = fs::metadata(file).map_err(io_error("looking at", file))?;
+            Ok::<_, BuildError>(metadata.len())
+        };
+        let (first, second) = (bytes(one)?, bytes(other)?);
+        if first != second {
+            // A place takes the same room in both.
+            self.tell(path, &format!("it has {first} bytes and {second}"));
+            return Ok(());
+        }
+        if first > limits::COMPARED_BYTES_MAX {
+            self.tell(path, "it is too large to be compared");
+            return Ok(());
+        }
         let read = |file: &Path| fs::read(file).map_err(io_error("reading", file));
         let (first, mut second) = (read(one)?, read(other)?);
         if first == second {
             return Ok(());
         }
         self.places.translate(&mut second);
-        if first.len() != second.len() {
-            let text = format!("it has {} bytes and {}", first.len(), second.len());
-            self.tell(path, &text);
-        } else if let Some(at) = (0..first.len()).find(|at| first[*at] != second[*at]) {
+        let mut pairs = first.iter().zip(&second);
+        if let Some(at) = pairs.position(|(one, other)| one != other) {
             self.tell(path, &format!("its bytes differ from {at} on"));
         }
         Ok(())
     }
 
+    fn is_full(&self) -> bool {
+        self.found.len() >= limits::DIFFERENCES_MAX
+    }
+
     fn tell(&mut self, path: &Path, what: &str) {
+        if self.is_full() {
+            return;
+        }
         self.found.push(Difference {
             part: self.part.to_owned(),
             path: path.to_owned(),
@@ -197,6 +220,20 @@ mod tests {
             parts: [("a".to_owned(), part)].into(),
             ..SoftwareOutcome::default()
         }
+    }
+
+    #[test]
+    fn compare_of_a_part_that_one_build_lacks_tells_it_and_of_many_files_stops() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+        let names: Vec<String> = (0..150).map(|n| n.to_string()).collect();
+        let files: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+        let (first, mut second) = (build(&one, &files), build(&two, &[]));
+        let found = compare_builds((&first, &one), (&second, &two)).unwrap();
+        assert_eq!(found.len(), limits::DIFFERENCES_MAX);
+        second.parts.clear();
+        let found = compare_builds((&first, &one), (&second, &two)).unwrap();
+        assert_eq!((found.len(), found[0].part.as_str()), (1, "a"));
     }
 
     #[test]

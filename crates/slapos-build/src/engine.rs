@@ -140,16 +140,8 @@ fn drop_records(
         }
     }
     if !old.is_empty() {
-        // What they owned and chose must not be forgotten if this run is killed: an empty signature fits nothing.
-        let mut marked = records.clone();
-        for (name, record) in &old {
-            let record = Record {
-                signature: String::new(),
-                ..record.clone()
-            };
-            marked.parts.insert(name.clone(), record);
-        }
-        save(&marked, place)?;
+        // What they owned and chose must not be forgotten if this run is killed.
+        save(&records.with_unfinished(&old), place)?;
     }
     Ok(old)
 }

@@ -39,8 +39,12 @@ pub(crate) fn evaluate(
         machine: host_machine(),
         ..LoadOptions::default()
     };
-    // A profile on the web may change, so its site is asked; when that fails, the copy of before serves.
-    let copies = world.directory.join(".slapos").join("profiles");
+    // A profile on the web may change, so its site is asked; when that fails, the copy of before serves. Copies are
+    // kept with the sources, so that a cache that is moved elsewhere has all that a build needs.
+    let copies = match world.cache {
+        Some(cache) => cache.store().profiles(),
+        None => world.directory.join(".slapos").join("profiles"),
+    };
     let disk = Disk::new(copies, Freshness::Newest);
     let profile = load(entry, &disk, &options)?;
     let book = RecipeBook::new(world);

@@ -14,13 +14,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use serde_json::{Value as Json, json};
 use slapos_buildout::{Report, Session};
 
-use crate::process::Guard;
-use crate::{file, limits};
+use crate::process::{Guard, end_group, group_of};
+use crate::{Cancel, file, limits};
 
 mod ask;
 mod channel;
@@ -40,6 +38,7 @@ pub(crate) struct Host {
     directory: PathBuf,
     path: String,
     guard: Guard,
+    cancel: Cancel,
     running: Mutex<Option<Running>>,
 }
 
@@ -50,15 +49,15 @@ struct Running {
     /// What it printed lately.
     output: Arc<Mutex<Vec<u8>>>,
     loaded: BTreeSet<PathBuf>,
-    frozen: bool,
 }
 
 impl Host {
-    pub(crate) fn new(directory: &Path, path: &str) -> Host {
+    pub(crate) fn new(directory: &Path, path: &str, cancel: Cancel) -> Host {
         Host {
             directory: directory.to_owned(),
             path: path.to_owned(),
             guard: Guard::default(),
+            cancel,
             running: Mutex::default(),
         }
     }
@@ -112,18 +111,20 @@ impl Host {
             .channel
             .send(&json!({ "paths": paths }))
             .map_err(broken)?;
-        match running.channel.receive(limits::HOST_START_TIMEOUT) {
-            Ok(Some(message)) if message["done"] == "start" => Ok(running),
-            _ => {
-                stop(&mut running, &self.guard);
-                let text = String::from_utf8_lossy(&taken(&running.output)).into_owned();
-                Err(format!(
-                    "the recipe host did not start with {}: {}",
-                    python.display(),
-                    end_of(&text)
-                ))
-            }
-        }
+        let limit = limits::HOST_START_TIMEOUT;
+        let why = match running.channel.wait(limit, &self.cancel) {
+            Ok(message) if message["done"] == "start" => return Ok(running),
+            Err(Lost::Silent) => format!("it was not ready within {} s", limit.as_secs()),
+            Err(Lost::Stopped) => "it was stopped as asked".to_owned(),
+            Err(Lost::Gone) => "its process ended".to_owned(),
+            Ok(_) | Err(Lost::Flood | Lost::Garbage) => "it is another program".to_owned(),
+        };
+        end_group(&mut running.child, &self.guard);
+        let why = with_output(why, &taken(&running.output));
+        let python = python.display();
+        Err(format!(
+            "the recipe host did not start with {python}: {why}"
+        ))
     }
 
     fn spawn(&self, python: &Path) -> std::io::Result<Running> {
@@ -162,7 +163,6 @@ impl Host {
             channel: Channel::new(mine),
             output,
             loaded: BTreeSet::new(),
-            frozen: false,
         })
     }
 
@@ -177,7 +177,7 @@ impl Host {
     fn receive(&self, patience: Duration) -> Result<Json, Lost> {
         let mut running = self.lock();
         let host = running.as_mut().ok_or(Lost::Gone)?;
-        host.channel.receive(patience)?.ok_or(Lost::Silent)
+        host.channel.wait(patience, &self.cancel)
     }
 
     /// What the child printed since it was asked last.
@@ -191,7 +191,7 @@ impl Host {
     /// Ends the child; whoever needs one next gets another.
     fn stop(&self) {
         if let Some(mut running) = self.lock().take() {
-            stop(&mut running, &self.guard);
+            end_group(&mut running.child, &self.guard);
         }
     }
 
@@ -216,9 +216,6 @@ impl Host {
         }
         // A child that is gone says so to the first part that needs it.
         let _ = self.send(&json!({"do": "freeze", "sections": sections}));
-        if let Some(host) = self.lock().as_mut() {
-            host.frozen = true;
-        }
         Ok(())
     }
 }
@@ -227,20 +224,6 @@ impl Drop for Host {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn stop(running: &mut Running, guard: &Guard) {
-    let group = group_of(&running.child);
-    if group.as_raw() > 1 {
-        // It may be gone already.
-        let _ = killpg(group, Signal::SIGKILL);
-    }
-    let _ = running.child.wait();
-    guard.remove(group);
-}
-
-fn group_of(child: &Child) -> Pid {
-    i32::try_from(child.id()).map_or(Pid::from_raw(0), Pid::from_raw)
 }
 
 /// Keeps the end of what a process prints.
@@ -259,6 +242,14 @@ fn keep_end(mut pipe: impl std::io::Read, kept: &Mutex<Vec<u8>>) {
 
 fn taken(output: &Mutex<Vec<u8>>) -> Vec<u8> {
     std::mem::take(&mut *output.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Why something failed, with what was printed.
+fn with_output(why: String, output: &[u8]) -> String {
+    match String::from_utf8_lossy(output).trim() {
+        "" => why,
+        text => format!("{why}\n{}", end_of(text)),
+    }
 }
 
 /// The end of a traceback: the last lines say most.

@@ -150,6 +150,7 @@ fn evaluate_instance(
         instance: Some(install),
         records,
         ports: RefCell::new(ports.collect()),
+        cancel: Cancel::default(),
     };
     evaluate(
         &template.to_string_lossy(),

@@ -15,6 +15,10 @@ pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 pub(crate) const STEP_POLL: Duration = Duration::from_millis(5);
 /// A process left behind that holds the output open must not hold the build.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How late a cancellation is noticed while a recipe is waited for.
+pub(crate) const CANCEL_POLL: Duration = Duration::from_millis(50);
+/// A short question to a program, such as where a branch is; git itself gives up a silent site after a minute.
+pub(crate) const QUESTION_TIMEOUT: Duration = Duration::from_secs(120);
 /// News of a running step.
 pub(crate) const PROGRESS_PERIOD: Duration = Duration::from_secs(1);
 
@@ -44,6 +48,9 @@ pub(crate) const NESTING_MAX: usize = 8;
 /// A record or script that is searched for names of shared parts; the largest record of a real release has 1 MB.
 pub(crate) const RECORD_BYTES_MAX: u64 = 32 << 20;
 
+/// A file of which two builds are compared byte for byte, both in memory; the largest that is built, a browser's
+/// library, has 200 MB.
+pub(crate) const COMPARED_BYTES_MAX: u64 = 1 << 30;
 /// Differences of two builds that are told; a hundred show what is wrong.
 pub(crate) const DIFFERENCES_MAX: usize = 100;
 

@@ -29,6 +29,14 @@ impl PartLog {
         }
     }
 
+    /// One that only has a tail: its file counts as full from the beginning.
+    pub(crate) fn without_file() -> PartLog {
+        PartLog {
+            written: limits::LOG_BYTES_MAX,
+            ..PartLog::new(PathBuf::new())
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

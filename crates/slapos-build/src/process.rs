@@ -4,7 +4,7 @@
 //! the step, and a [`Guard`] kills it when the builder is killed.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{PipeReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -32,12 +32,33 @@ pub(crate) struct ShellStep<'a> {
     pub(crate) cut: &'a [&'a str],
 }
 
-/// How a step ended badly.
-#[derive(Debug)]
+impl<'a> ShellStep<'a> {
+    /// A step of a build, which takes what it takes.
+    pub(crate) fn new(
+        command: &'a str,
+        directory: &'a Path,
+        environment: &'a BTreeMap<String, String>,
+    ) -> ShellStep<'a> {
+        ShellStep {
+            command,
+            directory,
+            environment,
+            timeout: limits::STEP_TIMEOUT,
+            cut: &[],
+        }
+    }
+}
+
+/// How a step ended badly; in words what comes behind its name.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum StepFailure {
+    #[error("could not be started: {0}")]
     Start(std::io::Error),
+    #[error("ended with {0}")]
     Ended(ExitStatus),
+    #[error("was killed after {} s", .0.as_secs())]
     TimedOut(Duration),
+    #[error("was stopped as asked")]
     Cancelled,
 }
 
@@ -49,17 +70,32 @@ pub(crate) fn run_shell(
     go_on: &mut dyn FnMut(&PartLog) -> bool,
 ) -> Result<(), StepFailure> {
     log.add(format!("$ {}\n", step.command.trim()).as_bytes());
-    let mut child = spawn(step).map_err(StepFailure::Start)?;
-    let group = i32::try_from(child.id()).map_or(Pid::from_raw(0), Pid::from_raw);
+    follow(step, log, guard, go_on)
+}
+
+/// Asks a program something that belongs to no part's log; gives how it ended and the last lines that it printed.
+pub(crate) fn ask(
+    step: &ShellStep<'_>,
+    go_on: &dyn Fn() -> bool,
+) -> (Result<(), StepFailure>, Vec<String>) {
+    let mut log = PartLog::without_file();
+    let ended = follow(step, &mut log, &Guard::default(), &mut |_| go_on());
+    (ended, log.tail())
+}
+
+fn follow(
+    step: &ShellStep<'_>,
+    log: &mut PartLog,
+    guard: &Guard,
+    go_on: &mut dyn FnMut(&PartLog) -> bool,
+) -> Result<(), StepFailure> {
+    let (mut child, pipe) = spawn(step).map_err(StepFailure::Start)?;
+    let group = group_of(&child);
     guard.add(group);
-    let output = read_output(&mut child);
+    let output = read_output(pipe);
     let ended = wait(&mut child, step.timeout, log, &output, go_on);
     // Whatever the step left behind, and everything of it when it was stopped.
-    if group.as_raw() > 1 {
-        let _ = killpg(group, Signal::SIGKILL);
-    }
-    let _ = child.wait();
-    guard.remove(group);
+    end_group(&mut child, guard);
     drain(&output, log);
     match ended? {
         status if status.success() => Ok(()),
@@ -67,7 +103,23 @@ pub(crate) fn run_shell(
     }
 }
 
-fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
+/// The group of a child that began one.
+pub(crate) fn group_of(child: &Child) -> Pid {
+    i32::try_from(child.id()).map_or(Pid::from_raw(0), Pid::from_raw)
+}
+
+/// Kills a child with its group, which may have ended already.
+pub(crate) fn end_group(child: &mut Child, guard: &Guard) {
+    let group = group_of(child);
+    if group.as_raw() > 1 {
+        let _ = killpg(group, Signal::SIGKILL);
+    }
+    let _ = child.wait();
+    guard.remove(group);
+}
+
+/// The step's shell, and its output.
+fn spawn(step: &ShellStep<'_>) -> std::io::Result<(Child, PipeReader)> {
     let (reader, writer) = std::io::pipe()?;
     let mut words = step.cut.iter().copied().chain(["/bin/sh", "-c"]);
     let mut command = Command::new(words.next().unwrap_or("/bin/sh"));
@@ -81,11 +133,8 @@ fn spawn(step: &ShellStep<'_>) -> std::io::Result<Child> {
         .stdout(writer.try_clone()?)
         .stderr(writer)
         .process_group(0);
-    let mut child = command.spawn()?;
-    drop(command);
-    // The parent reads through the slot that std has for a pipe of its own.
-    child.stdout = Some(std::os::fd::OwnedFd::from(reader).into());
-    Ok(child)
+    // The command goes with its end of the pipe, so that the child's is the last.
+    Ok((command.spawn()?, reader))
 }
 
 /// What the shell is given: it ends at the first failure, and what it makes can be read by all.
@@ -102,15 +151,13 @@ fn script(step: &ShellStep<'_>) -> String {
 }
 
 /// Chunks of output, in a short queue so that a flood waits in the pipe and not in memory.
-fn read_output(child: &mut Child) -> Receiver<Vec<u8>> {
+pub(crate) fn read_output(pipe: PipeReader) -> Receiver<Vec<u8>> {
     let (sender, receiver) = sync_channel(16);
-    if let Some(pipe) = child.stdout.take() {
-        std::thread::spawn(move || copy_chunks(pipe, &sender));
-    }
+    std::thread::spawn(move || copy_chunks(pipe, &sender));
     receiver
 }
 
-pub(crate) fn copy_chunks(mut pipe: impl Read, sender: &SyncSender<Vec<u8>>) {
+fn copy_chunks(mut pipe: impl Read, sender: &SyncSender<Vec<u8>>) {
     let mut chunk = [0; 16 << 10];
     while let Ok(n) = pipe.read(&mut chunk) {
         if n == 0 || sender.send(chunk[..n].to_vec()).is_err() {

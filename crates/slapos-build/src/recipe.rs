@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use slapos_buildout::{PartOptions, RecipeError, Recipes, Report, Session};
+use slapos_cache::{Found, Source};
 
+use crate::Cancel;
 use crate::host::{self, Host};
 use crate::instance::InstanceInstall;
 use crate::record::Records;
@@ -115,6 +117,21 @@ pub(crate) struct World<'w> {
     pub(crate) records: &'w Records,
     /// Ports that parts of this partition have or just chose.
     pub(crate) ports: RefCell<BTreeSet<u16>>,
+    /// Constructors that ask others end when it is raised.
+    pub(crate) cancel: Cancel,
+}
+
+/// What a recipe is told that would download while an instance is installed.
+pub(crate) const NO_DOWNLOADS: &str =
+    "an instance may not download anything; do it in the software's profile";
+
+impl World<'_> {
+    /// A source that a constructor needs.
+    pub(crate) fn fetch(&self, source: &Source) -> Result<Found, String> {
+        let cache = self.cache.ok_or(NO_DOWNLOADS)?;
+        let found = cache.ensure_watched(source, &mut |_| !self.cancel.is_raised());
+        found.map_err(|error| error.to_string())
+    }
 }
 
 /// One part with all that the engine needs.
@@ -147,25 +164,25 @@ pub(crate) struct Construction<'c> {
 
 /// The native recipe of this name.
 fn constructor(recipe: &str) -> Option<Constructor> {
-    Some(match recipe.split(':').next_back()? {
-        _ if recipe == "slapos.recipe.cmmi" => cmmi::construct,
-        _ if recipe == "slapos.recipe.build:download" => download::construct,
-        _ if recipe == "slapos.recipe.build:download-unpacked" => download::construct_unpacked,
-        _ if recipe == "slapos.recipe.build:gitclone" => git::construct,
-        _ if recipe == "slapos.recipe.build:mkdirectory" => mkdirectory::construct,
-        _ if recipe == "slapos.recipe.template" => template::construct,
-        _ if recipe == "slapos.recipe.template:jinja2" => jinja::construct,
-        _ if recipe == "plone.recipe.command" => command::construct,
-        _ if recipe == "collective.recipe.template" => collective::construct,
-        _ if recipe == "zc.recipe.egg" => egg::construct,
-        _ if recipe == "zc.recipe.egg:scripts" => egg::construct,
-        // The name that the recipe had first.
-        _ if recipe == "zc.recipe.egg:script" => egg::construct,
-        _ if recipe == "zc.recipe.egg:eggs" => egg::construct_eggs,
-        _ if recipe == "zc.recipe.egg:custom" => egg::construct_custom,
-        _ if recipe == "zc.recipe.egg:develop" => egg::construct_develop,
+    if let Some(entry) = recipe.strip_prefix("slapos.cookbook:") {
+        return cookbook(entry);
+    }
+    Some(match recipe {
+        "slapos.recipe.cmmi" => cmmi::construct,
+        "slapos.recipe.build:download" => download::construct,
+        "slapos.recipe.build:download-unpacked" => download::construct_unpacked,
+        "slapos.recipe.build:gitclone" => git::construct,
+        "slapos.recipe.build:mkdirectory" => mkdirectory::construct,
+        "slapos.recipe.template" => template::construct,
+        "slapos.recipe.template:jinja2" => jinja::construct,
+        "plone.recipe.command" => command::construct,
+        "collective.recipe.template" => collective::construct,
+        // The last is the name that the recipe had first.
+        "zc.recipe.egg" | "zc.recipe.egg:scripts" | "zc.recipe.egg:script" => egg::construct,
+        "zc.recipe.egg:eggs" => egg::construct_eggs,
+        "zc.recipe.egg:custom" => egg::construct_custom,
+        "zc.recipe.egg:develop" => egg::construct_develop,
         // What is not in this table is a recipe of its egg.
-        entry if recipe.starts_with("slapos.cookbook:") => return cookbook(entry),
         _ => return None,
     })
 }
@@ -207,7 +224,11 @@ fn cookbook(entry: &str) -> Option<Constructor> {
 
 impl<'w> RecipeBook<'w> {
     pub(crate) fn new(world: World<'w>) -> RecipeBook<'w> {
-        let host = Arc::new(Host::new(&world.directory, world.path));
+        let host = Arc::new(Host::new(
+            &world.directory,
+            world.path,
+            world.cancel.clone(),
+        ));
         RecipeBook {
             world,
             parts: RefCell::default(),

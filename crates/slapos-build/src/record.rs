@@ -69,6 +69,19 @@ impl Records {
         self.parts.is_empty()
     }
 
+    /// These, and those of parts that are being touched: under an empty signature, which fits nothing.
+    pub(crate) fn with_unfinished(&self, old: &BTreeMap<String, Record>) -> Records {
+        let mut all = self.clone();
+        all.parts.extend(old.iter().map(|(name, record)| {
+            let record = Record {
+                signature: String::new(),
+                ..record.clone()
+            };
+            (name.clone(), record)
+        }));
+        all
+    }
+
     /// Writes the file, synced.
     pub(crate) fn save(&self, path: &Path) -> io::Result<()> {
         let records = Records {

@@ -9,7 +9,7 @@ use fs_err as fs;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use slapos_buildout::Override;
-use slapos_cache::{Cache, DebianOrigin, Store, UrlOrigin};
+use slapos_cache::{Cache, DebianOrigin, RemoteCache, Store, Trusted, UrlOrigin};
 
 use crate::engine::{self, Done, Place, Saving};
 use crate::evaluate::{Wanted, evaluate};
@@ -57,10 +57,16 @@ pub struct SoftwareBuild {
     pub cancel: Cancel,
 }
 
-/// Which origins of sources may be asked.
+/// Which origins of sources may be asked, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origins {
+    /// Caches of other machines: one URL each, or `SHACACHE_URL,SHADIR_URL` of the old wire.
+    #[serde(default)]
+    pub caches: Vec<String>,
+    /// The keys, PEM one after the other, whose word on the content of a URL counts.
+    #[serde(default)]
+    pub trusted: String,
     /// The URL in the profile.
     pub url: bool,
     /// The Debian source archive, through apt.
@@ -70,6 +76,8 @@ pub struct Origins {
 impl Default for Origins {
     fn default() -> Origins {
         Origins {
+            caches: Vec::new(),
+            trusted: String::new(),
             url: true,
             debian: true,
         }
@@ -195,7 +203,7 @@ fn run(
     };
     let records_path = own.join("installed.json");
     let (records, original) = recorded(&records_path, &root)?;
-    let cache = cache_of(build);
+    let cache = cache_of(build)?;
     let world = World {
         directory: root.clone(),
         shared: build.shared.as_deref(),
@@ -204,9 +212,15 @@ fn run(
         instance: None,
         records: &records,
         ports: RefCell::default(),
+        cancel: build.cancel.clone(),
     };
     let overrides = overrides(build, &root)?;
-    let mut wanted = evaluate(&entry(&build.profile)?, overrides, world, original.as_ref())?;
+    let mut wanted = evaluate(&entry(&build.profile)?, overrides, world, original.as_ref())
+        .map_err(|error| match build.cancel.is_raised() {
+            // Whatever was given up for it is no error of the profile.
+            true => BuildError::Cancelled,
+            false => error,
+        })?;
     wanted.is_some_parts_only = !build.only.is_empty();
     let guard = Guard::default();
     let builds = own.join("build");
@@ -316,15 +330,24 @@ fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
     std::path::absolute(path).map_err(io_error("finding the place of", path))
 }
 
-fn cache_of(build: &SoftwareBuild) -> Cache {
+fn cache_of(build: &SoftwareBuild) -> Result<Cache, BuildError> {
+    let origins = &build.origins;
+    let trusted = match origins.trusted.as_str() {
+        "" => Trusted::default(),
+        text => Trusted::parse(text)
+            .map_err(|e| BuildError::Request(format!("reading the keys that are trusted: {e}")))?,
+    };
     let mut cache = Cache::new(Store::new(&build.cache));
-    if build.origins.url {
+    for words in &origins.caches {
+        cache = cache.with(RemoteCache::new(words.as_str().into(), trusted.clone()));
+    }
+    if origins.url {
         cache = cache.with(UrlOrigin::default());
     }
-    if build.origins.debian {
+    if origins.debian {
         cache = cache.with(DebianOrigin::new(build.cache.join("debian")));
     }
-    cache
+    Ok(cache)
 }
 
 /// One builder at a time in one folder; a second one is told at once and not made to wait.

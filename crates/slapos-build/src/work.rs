@@ -12,6 +12,7 @@ use crate::network::NetworkCut;
 use crate::part_environment::PartEnvironment;
 use crate::part_log::PartLog;
 use crate::process::{Guard, ShellStep, StepFailure, run_shell};
+use crate::recipe::NO_DOWNLOADS;
 use crate::{Cancel, Progress, Step, file, limits};
 
 /// What is the same for all parts of a run.
@@ -98,9 +99,7 @@ impl Work<'_> {
 
     /// A source, from wherever it is.
     pub(crate) fn fetch(&mut self, source: &Source) -> Result<Found, PartFailure> {
-        let cache = self.site.cache.ok_or_else(|| {
-            "an instance may not download anything; do it in the software's profile".to_owned()
-        })?;
+        let cache = self.site.cache.ok_or_else(|| NO_DOWNLOADS.to_owned())?;
         let begun = Instant::now();
         self.report(Step::Download, begun, None);
         let mut told = begun;
@@ -147,14 +146,7 @@ impl Work<'_> {
         directory: &Path,
         environment: &BTreeMap<String, String>,
     ) -> Result<(), PartFailure> {
-        let shell = ShellStep {
-            command,
-            directory,
-            environment,
-            timeout: limits::STEP_TIMEOUT,
-            cut: &[],
-        };
-        self.run_step(step, &shell)
+        self.run_step(step, &ShellStep::new(command, directory, environment))
     }
 
     /// The same without a network, for a step whose sources are there.
@@ -166,11 +158,8 @@ impl Work<'_> {
         environment: &BTreeMap<String, String>,
     ) -> Result<(), PartFailure> {
         let shell = ShellStep {
-            command,
-            directory,
-            environment,
-            timeout: limits::STEP_TIMEOUT,
             cut: self.site.network.words(),
+            ..ShellStep::new(command, directory, environment)
         };
         self.run_step(step, &shell)
     }
@@ -199,18 +188,12 @@ impl Work<'_> {
             }
             !site.cancel.is_raised()
         };
-        let what = || format!("the step {} failed: `{}`", step.as_str(), brief(command));
         match run_shell(shell, &mut self.log, site.guard, &mut go_on) {
             Ok(()) => Ok(()),
             Err(StepFailure::Cancelled) => Err(PartFailure::Cancelled),
-            Err(StepFailure::Ended(status)) => {
-                Err(format!("{} ended with {status}", what()).into())
-            }
-            Err(StepFailure::TimedOut(limit)) => {
-                Err(format!("{} was killed after {} s", what(), limit.as_secs()).into())
-            }
-            Err(StepFailure::Start(error)) => {
-                Err(format!("{} could not be started: {error}", what()).into())
+            Err(failure) => {
+                let (step, command) = (step.as_str(), brief(command));
+                Err(format!("the step {step} failed: `{command}` {failure}").into())
             }
         }
     }

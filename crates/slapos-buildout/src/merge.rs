@@ -82,7 +82,11 @@ impl Section {
         }
         let options = lists
             .into_iter()
-            .map(|(name, list)| (name, Arc::new(list)))
+            .map(|(name, mut list)| {
+                // Nearly all have one change, and a list that grew has room for four.
+                list.shrink_to_fit();
+                (name, Arc::new(list))
+            })
             .collect();
         Section { options, span }
     }
@@ -129,6 +133,14 @@ pub(crate) fn fold(operations: &[Operation]) -> String {
         }
     }
     text
+}
+
+/// The same, shared with the only change of an option that has but one.
+pub(crate) fn folded(operations: &[Operation]) -> Arc<str> {
+    match operations {
+        [only] if only.change == Change::Set => Arc::clone(&only.value),
+        several => Arc::from(fold(several)),
+    }
 }
 
 /// Merges, and counts the work, which a hostile tree of files could make endless.

@@ -46,10 +46,10 @@ pub type Expanded = Result<BTreeMap<String, Value>, Report>;
 struct Built {
     /// With its macros; every option begins with a `Set`.
     section: Arc<Section>,
-    /// Texts after the first substitution.
-    cooked: HashMap<String, Arc<str>>,
+    /// Texts after the first substitution, until they are final.
+    cooked: BTreeMap<Arc<str>, Arc<str>>,
     /// Final texts, and what the recipe set.
-    data: BTreeMap<String, Arc<str>>,
+    data: BTreeMap<Arc<str>, Arc<str>>,
     /// Options that the recipe took away.
     removed: BTreeSet<String>,
     /// Sections that this one read.
@@ -61,6 +61,16 @@ impl fmt::Debug for Session<'_> {
         out.debug_struct("Session")
             .field("entry", &self.profile.entry())
             .finish_non_exhaustive()
+    }
+}
+
+impl Built {
+    /// Keeps a final text; of an option of a profile under the name that is there already.
+    fn keep(&mut self, option: &str, text: Arc<str>) {
+        let known = self.section.options.get_key_value(option);
+        let name = known.map_or_else(|| Arc::from(option), |(name, _)| Arc::clone(name));
+        self.cooked.remove(option);
+        self.data.insert(name, text);
     }
 }
 
@@ -102,9 +112,9 @@ impl<'p> Session<'p> {
     pub fn section(&self, section: &str) -> Result<BTreeMap<String, Value>, Report> {
         self.build(section)?;
         let mut all = BTreeMap::new();
-        for option in self.keys(section) {
+        for option in self.names(section) {
             if let Some(value) = self.read(section, &option)? {
-                all.insert(option, value);
+                all.insert(option.to_string(), value);
             }
         }
         Ok(all)
@@ -187,16 +197,18 @@ impl<'p> Session<'p> {
 
     /// Names of the options of a built section, sorted.
     pub(crate) fn keys(&self, section: &str) -> Vec<String> {
+        let names = self.names(section).into_iter();
+        names.map(|name| name.to_string()).collect()
+    }
+
+    fn names(&self, section: &str) -> BTreeSet<Arc<str>> {
         let built = self.built.borrow();
         let Some(built) = built.get(section) else {
-            return Vec::new();
+            return BTreeSet::new();
         };
-        let own = built.section.options.keys().map(|name| name.to_string());
-        let own = own.filter(|name| !built.removed.contains(name));
-        own.chain(built.data.keys().cloned())
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect()
+        let own = built.section.options.keys();
+        let own = own.filter(|name| !built.removed.contains(&***name));
+        own.chain(built.data.keys()).map(Arc::clone).collect()
     }
 
     /// Makes `section` depend on `other`.
@@ -222,7 +234,7 @@ impl<'p> Session<'p> {
         };
         if let Some(built) = self.built.borrow_mut().get_mut(section) {
             built.removed.remove(option);
-            built.data.insert(option.to_owned(), Arc::from(text));
+            built.keep(option, Arc::from(text));
         }
         Ok(())
     }

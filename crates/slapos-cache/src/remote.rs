@@ -62,6 +62,19 @@ pub enum Wire {
     Shacache { contents: String, entries: String },
 }
 
+impl From<&str> for Wire {
+    /// From words: one URL is ours, two with a comma between them are shacache and shadir.
+    fn from(words: &str) -> Wire {
+        match words.split_once(',') {
+            None => Wire::Native(words.trim().to_owned()),
+            Some((contents, entries)) => Wire::Shacache {
+                contents: contents.trim().to_owned(),
+                entries: entries.trim().to_owned(),
+            },
+        }
+    }
+}
+
 /// Why a cache did not do what was asked.
 #[derive(Debug, Error)]
 pub enum RemoteError {

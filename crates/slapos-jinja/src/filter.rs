@@ -12,6 +12,7 @@ use crate::{format, global, module};
 
 mod sequence;
 mod text;
+mod wrap;
 
 /// Applies a filter; the value is the first argument.
 pub(crate) fn apply(machine: &Machine<'_>, name: &str, arguments: Arguments) -> Outcome<Value> {

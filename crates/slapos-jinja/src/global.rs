@@ -16,7 +16,7 @@ mod object;
 mod sequence;
 mod text;
 
-pub(crate) use number::{abs, parse_float, parse_int, round_float, round_int};
+pub(crate) use number::{abs, float, parse_float, parse_int, round_float, round_int};
 pub(crate) use sequence::len;
 
 /// What a call of a name does.

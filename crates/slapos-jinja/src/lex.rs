@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use slapos_python::text::{is_space, trim_end};
+
 use crate::error::{ErrorKind, Failure, Outcome, failure};
 
 mod code;
@@ -124,7 +126,7 @@ impl Lexer<'_> {
 
     fn data(&mut self, length: usize, strips: bool) {
         let text = &self.text[self.at..self.at + length];
-        let kept = if strips { text.trim_end() } else { text };
+        let kept = if strips { trim_end(text) } else { text };
         if !kept.is_empty() {
             let token = Token::Text(Rc::from(kept));
             self.push(token);
@@ -134,7 +136,7 @@ impl Lexer<'_> {
 
     fn skip_space(&mut self) {
         let rest = self.rest();
-        self.advance(rest.len() - rest.trim_start().len());
+        self.advance(rest.len() - rest.trim_start_matches(is_space).len());
     }
 
     fn comment(&mut self) -> Outcome<()> {
@@ -150,8 +152,10 @@ impl Lexer<'_> {
     }
 
     fn is_raw(&self, opening: usize) -> bool {
-        let rest = self.rest()[opening..].trim_start();
-        let after = rest.strip_prefix("raw").map(str::trim_start);
+        let rest = self.rest()[opening..].trim_start_matches(is_space);
+        let after = rest
+            .strip_prefix("raw")
+            .map(|rest| rest.trim_start_matches(is_space));
         after.is_some_and(|rest| rest.starts_with("%}") || rest.starts_with("-%}"))
     }
 
@@ -172,9 +176,9 @@ impl Lexer<'_> {
                 None => (inside.strip_prefix('+').unwrap_or(inside), false),
             };
             let after = inner
-                .trim_start()
+                .trim_start_matches(is_space)
                 .strip_prefix("endraw")
-                .map(str::trim_start);
+                .map(|rest| rest.trim_start_matches(is_space));
             let end = after.and_then(|rest| {
                 let tail = rest.strip_prefix("-%}").map(|rest| (rest, true));
                 tail.or_else(|| rest.strip_prefix("%}").map(|rest| (rest, false)))

@@ -1,4 +1,6 @@
-//! Tests, `value is name`; [`TESTS`] is the table.
+//! Tests, `value is name`.
+//!
+//! [`COMPARISONS`], [`KINDS`] and [`OTHERS`] are the tables; a new test is one line in one of them. Start with [`apply`].
 
 use crate::arguments::Arguments;
 use crate::ast::Comparison;
@@ -7,126 +9,92 @@ use crate::filter;
 use crate::render::Machine;
 use crate::value::{Value, are_same, compare_by, floor_divide};
 
+/// Tests that are operators too.
+const COMPARISONS: &[(&str, Comparison)] = &[
+    ("!=", Comparison::NotEqual),
+    ("<", Comparison::Less),
+    ("<=", Comparison::LessEqual),
+    ("==", Comparison::Equal),
+    (">", Comparison::Greater),
+    (">=", Comparison::GreaterEqual),
+    ("eq", Comparison::Equal),
+    ("equalto", Comparison::Equal),
+    ("ge", Comparison::GreaterEqual),
+    ("greaterthan", Comparison::Greater),
+    ("gt", Comparison::Greater),
+    ("in", Comparison::In),
+    ("le", Comparison::LessEqual),
+    ("lessthan", Comparison::Less),
+    ("lt", Comparison::Less),
+    ("ne", Comparison::NotEqual),
+];
+
+/// Whether it holds of a value.
+type Kind = fn(&Value) -> bool;
+
+/// Tests of what a value is, which need nothing but the value.
+const KINDS: &[(&str, Kind)] = &[
+    ("boolean", |value| matches!(value, Value::Bool(_))),
+    ("callable", Value::is_callable),
+    ("defined", |value| !matches!(value, Value::Undefined(_))),
+    // Nothing is: that is for templates that make HTML.
+    ("escaped", |_| false),
+    ("false", |value| matches!(value, Value::Bool(false))),
+    ("float", |value| matches!(value, Value::Float(_))),
+    ("integer", |value| matches!(value, Value::Int(_))),
+    ("iterable", Value::is_iterable),
+    ("mapping", |value| matches!(value, Value::Dict(_))),
+    ("none", |value| matches!(value, Value::None)),
+    ("number", is_number),
+    ("sequence", Value::has_length),
+    ("string", |value| matches!(value, Value::Str(_))),
+    ("true", |value| matches!(value, Value::Bool(true))),
+    ("undefined", |value| matches!(value, Value::Undefined(_))),
+];
+
 /// Whether it holds of its first argument.
 type Test = fn(&Machine<'_>, Arguments) -> Outcome<bool>;
 
-const TESTS: &[(&str, Test)] = &[
-    ("!=", |machine, given| {
-        compared(machine, Comparison::NotEqual, given)
-    }),
-    ("<", |machine, given| {
-        compared(machine, Comparison::Less, given)
-    }),
-    ("<=", |machine, given| {
-        compared(machine, Comparison::LessEqual, given)
-    }),
-    ("==", |machine, given| {
-        compared(machine, Comparison::Equal, given)
-    }),
-    (">", |machine, given| {
-        compared(machine, Comparison::Greater, given)
-    }),
-    (">=", |machine, given| {
-        compared(machine, Comparison::GreaterEqual, given)
-    }),
-    ("boolean", |_, given| {
-        Ok(matches!(given.one("boolean")?, Value::Bool(_)))
-    }),
-    ("callable", |_, given| {
-        Ok(given.one("callable")?.is_callable())
-    }),
-    ("defined", |_, given| {
-        Ok(!matches!(given.one("defined")?, Value::Undefined(_)))
-    }),
+const OTHERS: &[(&str, Test)] = &[
     ("divisibleby", divisible_by),
-    ("eq", |machine, given| {
-        compared(machine, Comparison::Equal, given)
-    }),
-    ("equalto", |machine, given| {
-        compared(machine, Comparison::Equal, given)
-    }),
-    ("escaped", |_, given| given.one("escaped").map(|_| false)),
     ("even", |_, given| Ok(half(given, "even")? == 0)),
-    ("false", |_, given| {
-        Ok(matches!(given.one("false")?, Value::Bool(false)))
-    }),
     ("filter", |machine, given| {
         Ok(filter::is_known(&given.one("filter")?.to_text(machine)?))
-    }),
-    ("float", |_, given| {
-        Ok(matches!(given.one("float")?, Value::Float(_)))
-    }),
-    ("ge", |machine, given| {
-        compared(machine, Comparison::GreaterEqual, given)
-    }),
-    ("greaterthan", |machine, given| {
-        compared(machine, Comparison::Greater, given)
-    }),
-    ("gt", |machine, given| {
-        compared(machine, Comparison::Greater, given)
-    }),
-    ("in", |machine, given| {
-        compared(machine, Comparison::In, given)
-    }),
-    ("integer", |_, given| {
-        Ok(matches!(given.one("integer")?, Value::Int(_)))
-    }),
-    ("iterable", |_, given| {
-        Ok(given.one("iterable")?.is_iterable())
-    }),
-    ("le", |machine, given| {
-        compared(machine, Comparison::LessEqual, given)
-    }),
-    ("lessthan", |machine, given| {
-        compared(machine, Comparison::Less, given)
     }),
     ("lower", |machine, given| {
         is_unchanged(machine, &given.one("lower")?, str::to_lowercase)
     }),
-    ("lt", |machine, given| {
-        compared(machine, Comparison::Less, given)
-    }),
-    ("mapping", |_, given| {
-        Ok(matches!(given.one("mapping")?, Value::Dict(_)))
-    }),
-    ("ne", |machine, given| {
-        compared(machine, Comparison::NotEqual, given)
-    }),
-    ("none", |_, given| {
-        Ok(matches!(given.one("none")?, Value::None))
-    }),
-    ("number", |_, given| Ok(is_number(&given.one("number")?))),
     ("odd", |_, given| Ok(half(given, "odd")? == 1)),
     ("sameas", same_as),
-    ("sequence", |_, given| {
-        Ok(given.one("sequence")?.has_length())
-    }),
-    ("string", |_, given| {
-        Ok(matches!(given.one("string")?, Value::Str(_)))
-    }),
     ("test", |machine, given| {
         let name = given.one("test")?.to_text(machine)?;
-        Ok(found(&name).is_some())
-    }),
-    ("true", |_, given| {
-        Ok(matches!(given.one("true")?, Value::Bool(true)))
-    }),
-    ("undefined", |_, given| {
-        Ok(matches!(given.one("undefined")?, Value::Undefined(_)))
+        Ok(is_known(&name))
     }),
     ("upper", |machine, given| {
         is_unchanged(machine, &given.one("upper")?, str::to_uppercase)
     }),
 ];
 
-fn found(name: &str) -> Option<Test> {
-    let found = TESTS.iter().find(|(known, _)| *known == name);
+fn found<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
+    let found = table.iter().find(|(known, _)| *known == name);
     found.map(|(_, test)| *test)
+}
+
+fn is_known(name: &str) -> bool {
+    found(COMPARISONS, name).is_some()
+        || found(KINDS, name).is_some()
+        || found(OTHERS, name).is_some()
 }
 
 /// Whether a test holds; the value is the first argument.
 pub(crate) fn apply(machine: &Machine<'_>, name: &str, arguments: Arguments) -> Outcome<bool> {
-    match found(name) {
+    if let Some(sign) = found(COMPARISONS, name) {
+        return compared(machine, sign, arguments);
+    }
+    if let Some(is_so) = found(KINDS, name) {
+        return Ok(is_so(&arguments.one(name)?));
+    }
+    match found(OTHERS, name) {
         Some(test) => test(machine, arguments),
         None => fail(ErrorKind::Syntax, format!("there is no test `{name}`")),
     }

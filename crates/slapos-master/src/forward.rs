@@ -1,18 +1,20 @@
 //! Asking other masters: what is asked for here and served there, told, tried again, never lost.
 //!
-//! An ask is on the disk before it is sent, and stays pending until the other master took it; what
-//! waits is tried again in the background. Asks under one title go one after the other, so that
-//! the last one wins there too. Start with [`Forwarder::ask`].
+//! An ask is on the disk before it is sent, and stays pending until the other master took it or said
+//! no; what waits is tried again in the background, each master for itself, while it is listed in
+//! the configuration. Asks under one title go one after the other, so that the last one wins there
+//! too. What may be asked at all is decided by whoever calls. Start with [`Forwarder::ask`].
 
 use crate::http::slap::ProxyDialect;
 use crate::limits::{FORWARD_BATCH_MAX, FORWARD_RETRY_FIRST, FORWARD_RETRY_MAX, FORWARDS_MAX};
 use crate::store::forward::{self, ForwardRow};
 use crate::store::{Store, StoreError};
 use slapos_api::slap::{SlapCallError, SlapClient, SlapRequest, SlapTrust, Value};
+use slapos_model::{RandomSource, jitter};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::{Mutex, Notify, Semaphore};
 
 /// Titles are spread over so many turns.
@@ -34,24 +36,23 @@ pub struct OtherMaster {
 }
 
 /// Why an ask was not taken.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum NotTaken {
     /// The other master is this one.
+    #[error("the other master is this one")]
     IsSelf,
     /// Not now: it is kept and tried again.
+    #[error("{0}; it is kept, and asked again until it is taken")]
     Later(String),
     /// It said no: status and words.
+    #[error("{1}")]
     Refused(u16, String),
     /// It cannot even be sent.
+    #[error("{0}")]
     Unsendable(String),
     /// Our own store.
-    Store(StoreError),
-}
-
-impl From<StoreError> for NotTaken {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// The way to the other masters of a proxy.
@@ -63,12 +64,17 @@ pub(crate) struct Forwarder {
     places: Arc<Semaphore>,
     /// Addresses that are known to be another.
     others: StdMutex<HashSet<String>>,
-    waits: Notify,
+    /// Told when something begins to wait.
+    waits: Arc<Notify>,
 }
 
 impl Forwarder {
     /// For a proxy; what waits since before is tried at once.
-    pub(crate) fn start(store: Store, proxy: ProxyDialect) -> Arc<Self> {
+    pub(crate) fn start(
+        store: Store,
+        proxy: ProxyDialect,
+        random: Arc<dyn RandomSource>,
+    ) -> Arc<Self> {
         let has_masters = !proxy.masters.is_empty();
         let forwarder = Arc::new(Self {
             proxy,
@@ -77,29 +83,10 @@ impl Forwarder {
             hasher: RandomState::new(),
             places: Arc::new(Semaphore::new(FORWARDS_MAX)),
             others: StdMutex::default(),
-            waits: Notify::new(),
+            waits: Arc::default(),
         });
         if has_masters {
-            let own = Arc::downgrade(&forwarder);
-            tokio::spawn(async move {
-                let mut pause = FORWARD_RETRY_FIRST;
-                loop {
-                    tokio::time::sleep(pause).await;
-                    let Some(forwarder) = own.upgrade() else {
-                        return;
-                    };
-                    pause = match forwarder.retry().await {
-                        Retried::Nothing => {
-                            // Something new that waits is worth a look sooner.
-                            let news = forwarder.waits.notified();
-                            drop(tokio::time::timeout(FORWARD_RETRY_MAX, news).await);
-                            FORWARD_RETRY_FIRST
-                        }
-                        Retried::All => FORWARD_RETRY_FIRST,
-                        Retried::Failed => (pause * 2).min(FORWARD_RETRY_MAX),
-                    };
-                }
-            });
+            tokio::spawn(retry_always(Arc::downgrade(&forwarder), random));
         }
         forwarder
     }
@@ -107,9 +94,11 @@ impl Forwarder {
     /// Asks another master, durably. A destroyed one is forgotten once it was taken.
     pub(crate) async fn ask(&self, master_url: &str, ask: SlapRequest) -> Result<Value, NotTaken> {
         let _turn = self.turn(&ask.title).await;
-        if self.is_self(master_url).await {
-            return Err(NotTaken::IsSelf);
-        }
+        let silence = match self.is_self(master_url).await {
+            Ok(true) => return Err(NotTaken::IsSelf),
+            Ok(false) => None,
+            Err(silence) => Some(silence),
+        };
         let text = serde_json::to_string(&ask);
         let row = ForwardRow {
             master_url: master_url.to_owned(),
@@ -119,46 +108,59 @@ impl Forwarder {
             is_pending: true,
             message: None,
         };
-        let before = self.keep(row.clone()).await?;
-        match self.send(master_url, ask).await {
+        let before = self.find(&row).await?;
+        // Most asks are what was taken before: they wait for no writer.
+        let is_news = before.as_ref().is_none_or(|now| now.ask != row.ask);
+        if is_news {
+            self.keep(row.clone()).await?;
+        }
+        let sent = match silence {
+            // Asking it twice would take twice as long.
+            Some(silence) => Err(silence),
+            None => self.send(master_url, ask).await,
+        };
+        match sent {
             Ok(answer) => {
-                self.settle(row).await?;
+                if is_news || before.is_some_and(|before| before.is_pending) {
+                    self.settle(row).await?;
+                }
                 Ok(answer)
             }
             Err(error) => self.not_taken(row, before, error).await,
         }
     }
 
-    /// Writes down what is asked, unless it stands so already: what stood before.
-    async fn keep(&self, row: ForwardRow) -> Result<Option<ForwardRow>, StoreError> {
-        let writing = self.store.write(move |tx| {
-            let before = forward::find(tx, &row.title, row.is_shared)?;
-            let before = before.filter(|before| before.master_url == row.master_url);
-            if before.as_ref().is_none_or(|before| before.ask != row.ask) {
-                forward::upsert(tx, &row)?;
-            }
-            Ok(before)
-        });
+    /// What stands of it.
+    async fn find(&self, row: &ForwardRow) -> Result<Option<ForwardRow>, StoreError> {
+        let (url, title, is_shared) = (row.master_url.clone(), row.title.clone(), row.is_shared);
+        let reading = self
+            .store
+            .read(move |tx| forward::find(tx, &url, (&title, is_shared)));
+        reading.await
+    }
+
+    async fn keep(&self, row: ForwardRow) -> Result<(), StoreError> {
+        let writing = self.store.write(move |tx| forward::upsert(tx, &row));
         writing.await
     }
 
-    /// It was taken.
-    async fn settle(&self, row: ForwardRow) -> Result<(), StoreError> {
-        let is_gone = is_destroyed(&row);
-        let writing = self.store.write(move |tx| {
-            if is_gone {
-                return forward::remove(tx, &row);
-            }
-            let now = forward::find(tx, &row.title, row.is_shared)?;
-            match now {
-                Some(now) if now.ask == row.ask && now.is_pending => {
-                    let is_pending = false;
-                    forward::upsert(tx, &ForwardRow { is_pending, ..now })
-                }
-                _ => Ok(()),
-            }
-        });
+    async fn remove(&self, row: ForwardRow) -> Result<(), StoreError> {
+        let writing = self.store.write(move |tx| forward::remove(tx, &row));
         writing.await
+    }
+
+    /// It was taken; nobody else writes under its title in this turn.
+    async fn settle(&self, row: ForwardRow) -> Result<(), StoreError> {
+        if is_destroyed(&row) {
+            return self.remove(row).await;
+        }
+        let (is_pending, message) = (false, None);
+        let row = ForwardRow {
+            is_pending,
+            message,
+            ..row
+        };
+        self.keep(row).await
     }
 
     async fn not_taken(
@@ -175,72 +177,76 @@ impl Forwarder {
                 Err(NotTaken::Refused(408, text))
             }
             Some(status) if (400..500).contains(&status) => {
-                let is_gone = is_destroyed(&row);
-                let writing = self.store.write(move |tx| match &before {
+                match before {
                     // What cannot be found there needs no removal.
-                    Some(before) if !is_gone => forward::upsert(tx, before),
-                    _ => forward::remove(tx, &row),
-                });
-                writing.await?;
+                    Some(before) if !is_destroyed(&row) => self.keep(before).await?,
+                    _ => self.remove(row).await?,
+                }
                 Err(NotTaken::Refused(status, text))
             }
             _ if error.is_temporary() => {
                 tracing::warn!(title = row.title, %error, "an instance of another master waits");
-                let message = Some(text.clone());
-                let is_pending = true;
+                let (is_pending, message) = (true, Some(text.clone()));
                 let row = ForwardRow {
-                    message,
                     is_pending,
+                    message,
                     ..row
                 };
-                let writing = self.store.write(move |tx| forward::upsert(tx, &row));
-                writing.await?;
+                self.keep(row).await?;
                 self.waits.notify_one();
                 Err(NotTaken::Later(text))
             }
             _ => {
-                let writing = self.store.write(move |tx| forward::remove(tx, &row));
-                writing.await?;
+                match before {
+                    Some(before) => self.keep(before).await?,
+                    None => self.remove(row).await?,
+                }
                 Err(NotTaken::Unsendable(text))
             }
         }
     }
 
-    /// Tries what waits, once.
+    /// Tries what waits, once: each master for itself, so that a silent one holds up no other.
     async fn retry(&self) -> Retried {
+        let mut retried = Retried::Nothing;
+        for url in self.proxy.masters.keys() {
+            match self.retry_master(url).await {
+                Ok(true) if retried == Retried::Nothing => retried = Retried::All,
+                Ok(_) => {}
+                Err(NotTaken::Later(_)) => retried = Retried::Failed,
+                Err(error) => {
+                    tracing::warn!(url, %error, "what waits for another master cannot be sent");
+                    retried = Retried::Failed;
+                }
+            }
+        }
+        retried
+    }
+
+    /// Whether anything waited for that master; an error when it is to be left alone for a while.
+    async fn retry_master(&self, url: &str) -> Result<bool, NotTaken> {
+        let of = url.to_owned();
         let listing = self
             .store
-            .read(|tx| forward::list_pending(tx, FORWARD_BATCH_MAX));
-        let Ok::<_, StoreError>(rows) = listing.await else {
-            return Retried::Failed;
-        };
-        if rows.is_empty() {
-            return Retried::Nothing;
-        }
-        let mut silent: HashSet<String> = HashSet::new();
+            .read(move |tx| forward::list_pending(tx, &of, FORWARD_BATCH_MAX));
+        let rows: Vec<ForwardRow> = listing.await?;
+        let has_any = !rows.is_empty();
         for row in rows {
-            // One that is silent is not asked again in the same turn.
-            if silent.contains(&row.master_url) {
-                continue;
-            }
-            let url = row.master_url.clone();
-            if let Err(NotTaken::Later(_)) = self.retry_one(row).await {
-                silent.insert(url);
+            let title = row.title.clone();
+            match self.retry_one(row).await {
+                // Whoever asked is not there to be told.
+                Err(error @ NotTaken::Refused(..)) => {
+                    tracing::warn!(title, url, %error, "another master does not take what waited");
+                }
+                other => other?,
             }
         }
-        match silent.is_empty() {
-            true => Retried::All,
-            false => Retried::Failed,
-        }
+        Ok(has_any)
     }
 
     async fn retry_one(&self, row: ForwardRow) -> Result<(), NotTaken> {
         let _turn = self.turn(&row.title).await;
-        let (title, is_shared) = (row.title.clone(), row.is_shared);
-        let reading = self
-            .store
-            .read(move |tx| forward::find(tx, &title, is_shared));
-        let now: Option<ForwardRow> = reading.await?;
+        let now = self.find(&row).await?;
         if now.is_none_or(|now| now.ask != row.ask || !now.is_pending) {
             return Ok(());
         }
@@ -250,6 +256,10 @@ impl Forwarder {
             Ok(_) => {
                 tracing::info!(title = row.title, "another master took what waited");
                 Ok(self.settle(row).await?)
+            }
+            // A missing key may come back: what was once accepted is kept.
+            Err(error) if error.status().is_none() && !error.is_temporary() => {
+                Err(NotTaken::Unsendable(error.to_string()))
             }
             Err(error) => self.not_taken(row, None, error).await.map(drop),
         }
@@ -268,25 +278,26 @@ impl Forwarder {
         self.blocking(master_url, call).await
     }
 
-    /// Is that address this very proxy? One that has no run id is none.
-    async fn is_self(&self, master_url: &str) -> bool {
-        let is_known = |others: &HashSet<String>| others.contains(master_url);
-        if is_known(&self.others.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return false;
+    /// Is that address this very proxy? One that has no run id is none; silence says nothing, and
+    /// is an error.
+    async fn is_self(&self, master_url: &str) -> Result<bool, SlapCallError> {
+        if self.others().contains(master_url) {
+            return Ok(false);
         }
         let other = self.proxy.masters.get(master_url).cloned();
         let (url, other) = (master_url.to_owned(), other.unwrap_or_default());
         let asked = self.blocking(master_url, move || open(&url, &other)?.run_id());
         match asked.await {
-            Ok(id) if id == self.proxy.run_id => true,
-            // Silence says nothing: it is asked again.
-            Err(SlapCallError::Unreachable { .. }) => false,
-            _ => {
-                let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-                others.insert(master_url.to_owned());
-                false
-            }
+            Ok(id) if id == self.proxy.run_id => return Ok(true),
+            Err(silence @ SlapCallError::Unreachable { .. }) => return Err(silence),
+            _ => {}
         }
+        self.others().insert(master_url.to_owned());
+        Ok(false)
+    }
+
+    fn others(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn blocking<T: Send + 'static>(
@@ -314,10 +325,35 @@ impl std::fmt::Debug for Forwarder {
     }
 }
 
+/// What became of all that waits.
+#[derive(PartialEq, Eq)]
 enum Retried {
     Nothing,
     All,
     Failed,
+}
+
+/// Tries what waits for as long as anybody may ask: it ends with the proxy.
+async fn retry_always(own: Weak<Forwarder>, random: Arc<dyn RandomSource>) {
+    let mut pause = FORWARD_RETRY_FIRST;
+    loop {
+        tokio::time::sleep(pause + jitter(random.as_ref(), pause)).await;
+        let Some(forwarder) = own.upgrade() else {
+            return;
+        };
+        let retried = forwarder.retry().await;
+        let waits = Arc::clone(&forwarder.waits);
+        drop(forwarder);
+        pause = match retried {
+            Retried::Nothing => {
+                // Something new that waits is worth a look sooner.
+                drop(tokio::time::timeout(FORWARD_RETRY_MAX, waits.notified()).await);
+                FORWARD_RETRY_FIRST
+            }
+            Retried::All => FORWARD_RETRY_FIRST,
+            Retried::Failed => (pause * 2).min(FORWARD_RETRY_MAX),
+        };
+    }
 }
 
 fn is_destroyed(row: &ForwardRow) -> bool {

@@ -14,6 +14,7 @@ use crate::store::{Store, StoreError};
 use crate::{Database, MasterConfig, MasterError};
 use serde::Serialize;
 use slapos_model::{Clock, RandomSource};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -144,17 +145,17 @@ pub fn take_over(
     let state = state::read_state(&asked.source, asked.computer.as_deref())?;
     let schema = state.schema;
     let scratch = Scratch::for_dry_run(config, asked.is_dry)?;
-    let (database, secret, _lock) = match &scratch {
-        Some(scratch) => (scratch.database(), scratch.name(), None),
+    let (database, _lock) = match &scratch {
+        Some(scratch) => (scratch.database(), None),
         None => {
             crate::make_dir(&config.dir)?;
-            let lock = crate::lock(&config.dir)?;
-            let secret = match asked.is_dry {
-                true => "dry".to_owned(),
-                false => crate::ensure_owner_token(&config.dir, clock.as_ref(), random.as_ref())?,
-            };
-            (config.database.clone(), secret, Some(lock))
+            (config.database.clone(), Some(crate::lock(&config.dir)?))
         }
+    };
+    let secret = match asked.is_dry {
+        // Nobody will ever show it: the transaction is not kept.
+        true => "dry".to_owned(),
+        false => crate::ensure_owner_token(&config.dir, clock.as_ref(), random.as_ref())?,
     };
     let store = Store::open(&database, Arc::clone(clock), Arc::clone(random))?;
     let is_dry = asked.is_dry;
@@ -191,17 +192,16 @@ impl Scratch {
             return Ok(None);
         }
         let name = format!("slapos-dry-run-{}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        crate::make_dir(&dir)?;
-        Ok(Some(Self(dir)))
+        let path = std::env::temp_dir().join(name);
+        // New, so that it is nobody else's: what is taken over may be secret.
+        match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+            Ok(()) => Ok(Some(Self(path))),
+            Err(cause) => Err(MasterError::Dir { path, cause }),
+        }
     }
 
     fn database(&self) -> Database {
         Database::Sqlite(self.0.join("master.sqlite"))
-    }
-
-    fn name(&self) -> String {
-        self.0.display().to_string()
     }
 }
 

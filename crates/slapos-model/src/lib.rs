@@ -25,4 +25,4 @@ pub use promise::PromiseState;
 pub use role::{Role, SubjectKind};
 pub use state::{InstallationState, ReportedState, RequestedState};
 pub use suggest::closest;
-pub use time::{Clock, RandomSource, Timestamp};
+pub use time::{Clock, RandomSource, Timestamp, jitter};

@@ -82,9 +82,34 @@ pub trait RandomSource: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
+/// A random part of a pause: up to `of`, so that many that failed together do not come back
+/// together.
+#[must_use]
+pub fn jitter(random: &dyn RandomSource, of: Duration) -> Duration {
+    let mut bytes = [0; 4];
+    random.fill(&mut bytes);
+    let share = f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX);
+    of.mul_f64(share)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn jitter_is_a_part_of_its_pause() {
+        struct Bytes(u8);
+        impl RandomSource for Bytes {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(self.0);
+            }
+        }
+        let of = Duration::from_secs(8);
+        assert_eq!(jitter(&Bytes(0), of), Duration::ZERO);
+        assert_eq!(jitter(&Bytes(u8::MAX), of), of);
+        let half = jitter(&Bytes(0x80), of);
+        assert!(half > of / 3 && half < of * 2 / 3, "{half:?}");
+    }
 
     #[test]
     fn timestamp_shows_iso_8601() {

@@ -88,9 +88,6 @@ impl Node {
     /// A random part of a pause: up to `of` more.
     #[must_use]
     pub fn jitter(&self, of: std::time::Duration) -> std::time::Duration {
-        let mut bytes = [0; 4];
-        self.random.fill(&mut bytes);
-        let share = f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX);
-        of.mul_f64(share)
+        slapos_model::jitter(&*self.random, of)
     }
 }

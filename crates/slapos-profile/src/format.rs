@@ -97,7 +97,7 @@ impl Writer<'_> {
         let place = &self.syntax.headers[header];
         let line = &self.syntax.lines[place.line];
         let name = self.syntax.section_name(header);
-        let condition = trim(self.syntax.condition(header));
+        let condition = condition(self.syntax, header);
         let mut text = match condition.is_empty() {
             true => format!("[{name}]"),
             false => format!("[{name}:{condition}]"),
@@ -213,10 +213,22 @@ fn doubles(syntax: &Syntax) -> Vec<bool> {
     syntax.options.iter().map(is_double).collect()
 }
 
+/// A condition without what means nothing around it.
+///
+/// Of all that looks empty only these two characters do to a marker and to an expression alike; to a condition
+/// of nothing else they are an error too.
+fn condition(syntax: &Syntax, header: usize) -> &str {
+    let written = syntax.condition(header);
+    match written.trim_matches([' ', '\t']) {
+        "" => written,
+        condition => condition,
+    }
+}
+
 /// What the language reads of a file, in the order written.
 fn meaning(syntax: &Syntax) -> Vec<(String, String, String, String)> {
     let headers = (0..syntax.headers.len()).map(|header| {
-        let (name, condition) = (syntax.section_name(header), trim(syntax.condition(header)));
+        let (name, condition) = (syntax.section_name(header), condition(syntax, header));
         let line = syntax.headers[header].line;
         (
             line,
@@ -293,6 +305,21 @@ mod tests {
             "[a]  # c\nx = 1\ny += 2\nz -= 3\n<= m\n",
         );
         check("[a : python3 ]\nx =\n", "[a:python3]\nx =\n");
+    }
+
+    #[test]
+    fn format_keeps_what_is_wrong_about_a_condition() {
+        // To the language each is an error, and none would be without what looks like an empty end.
+        for condition in [
+            ": ",
+            ":python3\u{1e}",
+            ":\u{85}python3",
+            ":'a' == 'a'\u{2028}",
+        ] {
+            let text = format!("[a{condition}]\nx = 1\n");
+            assert_eq!(read(&text), None, "{text:?}");
+            check(&text, &text);
+        }
     }
 
     #[test]

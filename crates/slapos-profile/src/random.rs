@@ -86,11 +86,16 @@ fn line() -> impl Strategy<Value = String> {
 
 fn condition() -> impl Strategy<Value = &'static str> {
     prop_oneof![
-        8 => Just(""),
-        1 => Just(":python3"),
-        1 => Just(": linux and bits64 "),
-        1 => Just(":python2"),
-        1 => Just(":python_version < \"3.12\""),
+        80 => Just(""),
+        10 => Just(":python3"),
+        10 => Just(": linux and bits64 "),
+        10 => Just(":python2"),
+        10 => Just(":python_version < \"3.12\""),
+        // Errors, and rare so that most profiles are good.
+        1 => Just(":python_version < \"3.12\"\u{c}"),
+        1 => Just(":python3\u{1e}"),
+        1 => Just(":\u{2028}python3"),
+        1 => Just(": "),
     ]
 }
 

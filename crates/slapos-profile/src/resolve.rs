@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value as Json, json};
 use slapos_buildout::{
     Diagnostic, Kind, PartOptions, Profile, RecipeError, Recipes, Report, Session, Value,
@@ -108,25 +109,9 @@ pub(crate) fn no_section(section: &str) -> Report {
 }
 
 impl Resolved {
-    /// `{"sections": {section: {option: value}}, "order": [part…], "computed": ["section:option"…]}`, and
-    /// `"unresolved": {section: [diagnostic…]}`. A typed value is `{"py": its repr, "type": its Python type}`.
+    /// What is serialized, as one value in memory.
     pub fn to_json(&self) -> Json {
-        let sections: Map<String, Json> = self
-            .sections
-            .iter()
-            .map(|(name, options)| (name.clone(), options_json(options)))
-            .collect();
-        let unresolved: Map<String, Json> = self
-            .unresolved
-            .iter()
-            .map(|(name, report)| (name.clone(), diagnostics_json(report)))
-            .collect();
-        json!({
-            "sections": sections,
-            "order": self.order,
-            "computed": self.computed,
-            "unresolved": unresolved,
-        })
+        json!(self)
     }
 
     /// The same for people, in the form of a profile.
@@ -149,6 +134,57 @@ impl Resolved {
     }
 }
 
+/// `{"sections": {section: {option: value}}, "order": [part…], "computed": ["section:option"…]}`, and
+/// `"unresolved": {section: [diagnostic…]}`. A typed value is `{"py": its repr, "type": its Python type}`.
+///
+/// Written straight from the values: a large profile as a tree of JSON would need its memory twice.
+impl Serialize for Resolved {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let unresolved: Map<String, Json> = self
+            .unresolved
+            .iter()
+            .map(|(name, report)| (name.clone(), diagnostics_json(report)))
+            .collect();
+        let mut object = to.serialize_map(Some(4))?;
+        object.serialize_entry("sections", &Sections(&self.sections))?;
+        object.serialize_entry("order", &self.order)?;
+        object.serialize_entry("computed", &self.computed)?;
+        object.serialize_entry("unresolved", &unresolved)?;
+        object.end()
+    }
+}
+
+struct Sections<'a>(&'a BTreeMap<String, Options>);
+
+impl Serialize for Sections<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(
+            self.0
+                .iter()
+                .map(|(name, options)| (name, Section(options))),
+        )
+    }
+}
+
+struct Section<'a>(&'a Options);
+
+impl Serialize for Section<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, Shown(value))))
+    }
+}
+
+struct Shown<'a>(&'a Value);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Text(text) => to.serialize_str(text),
+            typed => value_json(typed).serialize(to),
+        }
+    }
+}
+
 /// One line, or a block below the name.
 pub(crate) fn push_option(out: &mut String, option: &str, text: &str) {
     if !text.contains('\n') {
@@ -161,13 +197,6 @@ pub(crate) fn push_option(out: &mut String, option: &str, text: &str) {
         out.push_str(format!("  {line}").trim_end());
         out.push('\n');
     }
-}
-
-fn options_json(options: &Options) -> Json {
-    let pairs = options
-        .iter()
-        .map(|(name, value)| (name.clone(), value_json(value)));
-    Json::Object(pairs.collect())
 }
 
 /// A string, or `{"py", "type"}` of a typed value.

@@ -42,6 +42,27 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// `str.splitlines()`: each line without its end and with it. More characters end a line in a text than in a file.
+pub fn split_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let is_end =
+        |c| matches!(c, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let line = &rest[..rest.find(is_end).unwrap_or(rest.len())];
+        let after = &rest[line.len()..];
+        let end = match after.starts_with("\r\n") {
+            true => 2,
+            false => after.chars().next().map_or(0, char::len_utf8),
+        };
+        let whole = &rest[..line.len() + end];
+        rest = &rest[whole.len()..];
+        Some((line, whole))
+    })
+}
+
 /// `textwrap.dedent`: cuts the indentation that all lines share; lines of spaces and tabs become empty.
 #[must_use]
 pub fn dedent(text: &str) -> String {
@@ -88,6 +109,22 @@ mod tests {
         assert_eq!(all, ["a", "b", "c", "", "d"]);
         assert_eq!(lines("a\n").count(), 1);
         assert_eq!(lines("").count(), 0);
+    }
+
+    #[test]
+    fn split_lines_ends_them_where_python_does() {
+        let all: Vec<_> = split_lines("a\r\nb\u{1e}\u{2028}c\u{1f}d\u{85}").collect();
+        assert_eq!(
+            all,
+            [
+                ("a", "a\r\n"),
+                ("b", "b\u{1e}"),
+                ("", "\u{2028}"),
+                ("c\u{1f}d", "c\u{1f}d\u{85}")
+            ]
+        );
+        assert_eq!(split_lines("\r").count(), 1);
+        assert_eq!(split_lines("").count(), 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use serde::Serialize;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 
 /// Prints one line.
 pub(crate) fn line(text: impl AsRef<str>) -> Result<(), Failure> {
@@ -26,9 +26,14 @@ pub(crate) fn raw(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Prints one JSON object on one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(value)
-        .map_err(|error| Failure::new(format!("cannot write the answer as JSON: {error}")))?;
-    line(text)
+    // Written as it is made: the text of a large answer is nowhere whole.
+    let mut stdout = BufWriter::new(std::io::stdout().lock());
+    let written = serde_json::to_writer(&mut stdout, value).map_err(std::io::Error::from);
+    let written = written.and_then(|()| stdout.write_all(b"\n").and_then(|()| stdout.flush()));
+    written.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::quiet(),
+        _ => Failure::new(format!("cannot write the answer as JSON: {error}")),
+    })
 }
 
 /// Prints rows in columns under a heading; a terminal shows the heading dim.

@@ -193,7 +193,8 @@ impl Recipes for Stubs {
                 }
             }
             "read" => {
-                for place in part.required("reads")?.split_whitespace() {
+                let reads = part.get("reads")?.map(Value::into_text);
+                for place in reads.unwrap_or_default().split_whitespace() {
                     let (section, option) = place.split_once(':').ok_or("no colon")?;
                     let value = part.other(section, option)?;
                     part.set(&format!("read-{section}-{option}"), value)?;

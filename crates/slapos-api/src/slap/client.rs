@@ -5,11 +5,10 @@
 //! on the size of its answer, and nothing of an answer is trusted. Start with [`SlapClient::new`].
 
 use super::{SlapError, Value, read, write};
-use crate::client::{chain, escape, nobody_trusted};
 use crate::limits::{SLAP_ANSWER_BYTES_MAX, SLAP_CALL_TIMEOUT};
-use crate::tls::{TlsError, client_config};
+use crate::tls::{TlsError, client_config, nobody_trusted};
+use crate::transport::{ReadError, builder, chain, escape, read_bounded};
 use reqwest::blocking::{RequestBuilder, Response};
-use std::io::Read;
 use std::time::Duration;
 
 /// Why a call did not succeed.
@@ -128,18 +127,13 @@ impl SlapClient {
         let setup = |cause: String| SlapCallError::Setup(url.to_owned(), cause);
         let tls = match trust.ca_pem {
             Some(ca_pem) => client_config(ca_pem, trust.identity)?,
-            None => nobody_trusted().map_err(|error| setup(error.to_string()))?,
+            None => nobody_trusted()?,
         };
-        let http = reqwest::blocking::Client::builder()
+        let http = builder(tls)
             .timeout(SLAP_CALL_TIMEOUT)
             .connect_timeout(Duration::from_secs(5))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
             // The original closes each connection after its answer.
             .pool_max_idle_per_host(0)
-            .user_agent(concat!("slapos/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls)
             .build()
             .map_err(|error| setup(chain(&error)))?;
         Ok(Self {
@@ -269,18 +263,13 @@ impl SlapClient {
     }
 
     fn text(&self, response: Response) -> Answer<String> {
-        let mut text = Vec::new();
-        response
-            .take(SLAP_ANSWER_BYTES_MAX + 1)
-            .read_to_end(&mut text)
-            .map_err(|error| SlapCallError::Unreachable {
+        let text = read_bounded(response, SLAP_ANSWER_BYTES_MAX).map_err(|error| match error {
+            ReadError::Gone(cause) => SlapCallError::Unreachable {
                 url: self.url.clone(),
-                cause: error.to_string(),
-            })?;
-        if u64::try_from(text.len()).unwrap_or(u64::MAX) > SLAP_ANSWER_BYTES_MAX {
-            let cause = format!("an answer of over {SLAP_ANSWER_BYTES_MAX} bytes");
-            return Err(self.garbled(cause));
-        }
+                cause,
+            },
+            ReadError::TooLong(_) => self.garbled(error.to_string()),
+        })?;
         String::from_utf8(text).map_err(|error| self.garbled(error.to_string()))
     }
 

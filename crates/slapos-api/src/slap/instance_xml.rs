@@ -128,12 +128,15 @@ fn id_of(start: &quick_xml::events::BytesStart<'_>) -> Result<String, SlapError>
 }
 
 fn add(found: &mut BTreeMap<String, Option<String>>, key: String, value: String) {
-    let value = Some(value).filter(|value| !value.is_empty());
     let kept = found.entry(key).or_default();
-    *kept = match (kept.take(), value) {
-        (Some(first), Some(second)) => Some(format!("{first} {second}")),
-        (first, second) => first.or(second),
-    };
+    match kept {
+        _ if value.is_empty() => {}
+        Some(first) => {
+            first.push(' ');
+            first.push_str(&value);
+        }
+        None => *kept = Some(value),
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Reading a value from a document that a stranger wrote.
 //!
-//! Bounded in depth and in values, those that references repeat included, so that no small
-//! document becomes a large tree. A document type is refused, so there are no entities to expand.
+//! Bounded in depth, in values and in text, those that references repeat included, so that no small
+//! document becomes a large tree. A copy is kept of nothing but what a reference names, and is paid
+//! for. A document type is refused, so there are no entities to expand. Start with [`read`].
 
 use super::{Class, SlapError, Value};
 use crate::limits::{MARSHAL_DEPTH_MAX, MARSHAL_TEXT_BYTES_MAX, MARSHAL_VALUES_MAX};
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The value of a document.
 ///
@@ -16,9 +17,10 @@ use std::collections::HashMap;
 pub fn read(text: &str) -> Result<Value, SlapError> {
     let mut reader = Reader {
         xml: quick_xml::Reader::from_str(text),
+        named: referred(text),
         known: HashMap::new(),
-        values_left: MARSHAL_VALUES_MAX,
-        bytes_left: MARSHAL_TEXT_BYTES_MAX,
+        left: Size::MAX,
+        left_to_keep: Size::MAX,
     };
     let (root, is_empty) = reader
         .next_start()?
@@ -43,12 +45,68 @@ fn name_of(start: &BytesStart<'_>) -> String {
     start.local_name().as_ref().chars().take(40).collect()
 }
 
+/// The ids that references name: genuine documents have none, or few.
+fn referred(text: &str) -> HashSet<String> {
+    let mut ids = HashSet::new();
+    if !text.contains("<reference") && !text.contains(":reference") {
+        return ids;
+    }
+    let mut xml = quick_xml::Reader::from_str(text);
+    // What is no XML is told by whoever reads the values.
+    while let Ok(event) = xml.read_event() {
+        match event {
+            Event::Start(start) | Event::Empty(start)
+                if start.local_name().as_ref() == "reference" =>
+            {
+                ids.extend(attribute(&start, "id").ok().flatten());
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    ids
+}
+
 struct Reader<'t> {
     xml: quick_xml::Reader<&'t [u8]>,
-    /// Containers by id, with how many values each holds.
-    known: HashMap<String, (Value, usize)>,
-    values_left: usize,
-    bytes_left: usize,
+    /// The ids of the containers to keep.
+    named: HashSet<String>,
+    /// Those that were whole before, by id.
+    known: HashMap<String, Kept>,
+    /// What the value may still hold.
+    left: Size,
+    /// And the copies.
+    left_to_keep: Size,
+}
+
+/// A copy of a container, with what it holds.
+struct Kept {
+    value: Value,
+    size: Size,
+    height: usize,
+}
+
+/// How much something holds, or may hold.
+#[derive(Clone, Copy)]
+struct Size {
+    values: usize,
+    bytes: usize,
+}
+
+impl Size {
+    /// The limits of a document.
+    const MAX: Self = Self {
+        values: MARSHAL_VALUES_MAX,
+        bytes: MARSHAL_TEXT_BYTES_MAX,
+    };
+
+    fn spend(&mut self, values: usize, bytes: usize) -> Result<(), SlapError> {
+        let values = self.values.checked_sub(values);
+        self.values = values.ok_or(SlapError::TooLarge("of too many values"))?;
+        let bytes = self.bytes.checked_sub(bytes);
+        self.bytes = bytes.ok_or(SlapError::TooLarge("of too much text"))?;
+        Ok(())
+    }
 }
 
 impl Reader<'_> {
@@ -81,12 +139,6 @@ impl Reader<'_> {
         }
     }
 
-    fn spend(&mut self, values: usize) -> Result<(), SlapError> {
-        let left = self.values_left.checked_sub(values);
-        self.values_left = left.ok_or(SlapError::TooLarge("of too many values"))?;
-        Ok(())
-    }
-
     fn value(
         &mut self,
         start: &BytesStart<'_>,
@@ -96,20 +148,33 @@ impl Reader<'_> {
         if depth > MARSHAL_DEPTH_MAX {
             return Err(SlapError::TooLarge("nested too deeply"));
         }
-        self.spend(1)?;
-        let before = self.values_left;
         if start.local_name().as_ref() == "reference" {
             self.skip_nothing(is_empty)?;
-            return self.repeat(start);
+            return self.repeat(start, depth);
         }
+        let before = self.left;
+        self.left.spend(1, 0)?;
         let value = self.content(start, is_empty, depth)?;
         let is_container = matches!(
             value,
             Value::List(_) | Value::Set(_) | Value::Dict(_) | Value::Object { .. }
         );
-        if is_container && let Some(id) = attribute(start, "id")? {
-            let count = before - self.values_left + 1;
-            self.known.insert(id, (value.clone(), count));
+        if is_container
+            && !self.named.is_empty()
+            && let Some(id) = attribute(start, "id")?
+            && self.named.contains(&id)
+        {
+            let size = Size {
+                values: before.values - self.left.values,
+                bytes: before.bytes - self.left.bytes,
+            };
+            self.left_to_keep.spend(size.values, size.bytes)?;
+            let kept = Kept {
+                height: height(&value),
+                value: value.clone(),
+                size,
+            };
+            self.known.insert(id, kept);
         }
         Ok(value)
     }
@@ -138,15 +203,18 @@ impl Reader<'_> {
         })
     }
 
-    /// A container that was whole before is given again, at the price of all its values: a
-    /// reference to one that is still open finds none.
-    fn repeat(&mut self, start: &BytesStart<'_>) -> Result<Value, SlapError> {
+    /// A container that was whole before is given again, at the price of all that it holds and no
+    /// deeper than any other: a reference to one that is still open finds none.
+    fn repeat(&mut self, start: &BytesStart<'_>, depth: usize) -> Result<Value, SlapError> {
         let id = attribute(start, "id")?.unwrap_or_default();
-        let count = self.known.get(&id).map(|(_, count)| *count);
-        let count = count.ok_or_else(|| no_value("a reference leads nowhere"))?;
-        self.spend(count)?;
-        let found = self.known.get(&id).map(|(value, _)| value.clone());
-        found.ok_or_else(|| no_value("a reference leads nowhere"))
+        let kept = self.known.get(&id);
+        let kept = kept.ok_or_else(|| no_value("a reference leads nowhere"))?;
+        // It stands where the reference does, whose level is its first.
+        if depth + kept.height > MARSHAL_DEPTH_MAX + 1 {
+            return Err(SlapError::TooLarge("nested too deeply"));
+        }
+        self.left.spend(kept.size.values, kept.size.bytes)?;
+        Ok(kept.value.clone())
     }
 
     fn items(&mut self, is_empty: bool, depth: usize) -> Result<Vec<Value>, SlapError> {
@@ -212,11 +280,11 @@ impl Reader<'_> {
                 Event::End(_) => break,
                 _ => return Err(no_value("an element stands where a text should")),
             }
-            if text.len() > self.bytes_left {
+            if text.len() > self.left.bytes {
                 return Err(SlapError::TooLarge("of too much text"));
             }
         }
-        self.bytes_left -= text.len();
+        self.left.spend(0, text.len())?;
         Ok(text)
     }
 
@@ -226,6 +294,26 @@ impl Reader<'_> {
             .replace("&lt;", "<")
             .replace("&gt;", ">")
             .replace("&amp;", "&"))
+    }
+}
+
+/// How many levels a value has: one for a leaf. No value here is deeper than its limit.
+fn height(value: &Value) -> usize {
+    let highest = |items: &[Value]| items.iter().map(height).max().unwrap_or(0);
+    let of_entries = |entries: &[(Value, Value)]| {
+        let each = entries.iter();
+        each.map(|(key, value)| height(key).max(height(value)))
+            .max()
+            .unwrap_or(0)
+    };
+    1 + match value {
+        Value::Tuple(items) | Value::List(items) | Value::Set(items) => highest(items),
+        Value::Dict(entries) => of_entries(entries),
+        // Its tuple and its dictionary are a level of their own.
+        Value::Object {
+            arguments, state, ..
+        } => 1 + highest(arguments).max(of_entries(state)),
+        _ => 0,
     }
 }
 

@@ -261,16 +261,8 @@ impl<'r> Run<'r> {
             path: self.place.site.directory.to_owned(),
             source,
         })?;
-        // Parts that failed keep what they owned and chose, under a signature that fits nothing.
-        let mut records = self.records.clone();
-        for (name, record) in &self.old {
-            let record = Record {
-                signature: String::new(),
-                ..record.clone()
-            };
-            records.parts.insert(name.clone(), record);
-        }
-        save(&records, self.place)?;
+        // Parts that failed keep what they owned and chose.
+        save(&self.records.with_unfinished(&self.old), self.place)?;
         (self.saved, self.is_unsaved) = (Instant::now(), false);
         Ok(())
     }
@@ -360,7 +352,7 @@ impl<'r> Run<'r> {
 
     /// Parts that ran at once ended in any order; people read them in the order of the profile.
     fn sort_done(&mut self) {
-        let place = |name: &String| self.wanted.order.iter().position(|other| other == name);
+        let place = |name: &String| self.records.parts.get(name).map(|record| record.index);
         self.done.installed.sort_by_key(place);
         let kept = self
             .done

@@ -124,10 +124,7 @@ impl Asked<'_, '_, '_> {
             Wanted::Local(path) => return Ok(path.into()),
             Wanted::Source(source) => source,
         };
-        let cache = self.construction.world.cache.ok_or_else(|| {
-            "an instance may not download anything; do it in the software's profile".to_owned()
-        })?;
-        let found = cache.ensure(&source).map_err(|error| error.to_string())?;
+        let found = self.construction.world.fetch(&source)?;
         if !found.pinned {
             self.unpinned.extend(source.urls.first().cloned());
         }

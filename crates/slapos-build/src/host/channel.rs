@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
 use serde_json::Value;
 
-use crate::limits;
+use crate::{Cancel, limits};
 
 /// The engine's end.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(super) struct Channel {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Lost {
     Gone,
+    /// The build is to stop.
+    Stopped,
     Silent,
     /// More than a recipe has any reason to say.
     Flood,
@@ -72,6 +74,23 @@ impl Channel {
         match sent {
             1 => self.send(message),
             _ => Err(ErrorKind::WriteZero.into()),
+        }
+    }
+
+    /// The next message, waited for until the build is to stop.
+    pub(super) fn wait(&mut self, patience: Duration, cancel: &Cancel) -> Result<Value, Lost> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Some(message) = self.receive(left.min(limits::CANCEL_POLL))? {
+                return Ok(message);
+            }
+            if cancel.is_raised() {
+                return Err(Lost::Stopped);
+            }
+            if left.is_zero() {
+                return Err(Lost::Silent);
+            }
         }
     }
 

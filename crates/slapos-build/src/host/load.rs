@@ -11,7 +11,7 @@ use slapos_buildout::{PartOptions, RecipeError, Value};
 use super::ask::{Asked, to_json};
 use super::channel::Lost;
 use super::part::HostPart;
-use super::{Host, end_of};
+use super::{Host, end_of, with_output};
 use crate::egg::{EggSettings, WorkingSet, environment};
 use crate::part_log::PartLog;
 use crate::process::{ShellStep, StepFailure, run_shell};
@@ -199,17 +199,13 @@ fn shell(
     log: &mut PartLog,
 ) -> Result<(), String> {
     let step = ShellStep {
-        command,
-        directory: &host.directory,
-        environment,
         timeout: limits::EGGS_TIMEOUT,
-        cut: &[],
+        ..ShellStep::new(command, &host.directory, environment)
     };
-    run_shell(&step, log, &host.guard, &mut |_| true).map_err(|failure| {
+    run_shell(&step, log, &host.guard, &mut |_| !host.cancel.is_raised()).map_err(|failure| {
         let why = match failure {
-            StepFailure::Start(error) => format!("it could not be started: {error}"),
-            StepFailure::TimedOut(limit) => format!("it was killed after {} s", limit.as_secs()),
-            StepFailure::Ended(_) | StepFailure::Cancelled => end_of(&log.tail().join("\n")),
+            StepFailure::Ended(_) => end_of(&log.tail().join("\n")),
+            other => format!("it {other}"),
         };
         format!("finding the eggs of the recipe: {why}")
     })
@@ -277,12 +273,13 @@ fn given_up(
     lost: &Lost,
     patience: Duration,
 ) -> RecipeError {
-    let output = String::from_utf8_lossy(&host.take_output()).into_owned();
+    let output = host.take_output();
     host.stop();
     if let Some(report) = asked.report.take() {
         return report.into();
     }
     let why = match lost {
+        Lost::Stopped => "it was stopped as asked".to_owned(),
         Lost::Gone => "its process ended in the middle of the constructor".to_owned(),
         Lost::Silent => format!(
             "its constructor said nothing for {} s and was killed",
@@ -293,10 +290,7 @@ fn given_up(
         }
         Lost::Garbage => "its process wrote into the engine's channel and was killed".to_owned(),
     };
-    RecipeError::Refused(match output.trim() {
-        "" => why,
-        text => format!("{why}\n{}", end_of(text)),
-    })
+    RecipeError::Refused(with_output(why, &output))
 }
 
 /// What changes the part besides what it refers to: the recipe's eggs, and all options as the constructor left them.

@@ -1,12 +1,11 @@
 //! A part whose recipe lives in the host: installed, updated and uninstalled by a fork of it.
 
 use std::collections::BTreeMap;
-use std::io::PipeReader;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
@@ -16,7 +15,7 @@ use serde_json::{Value as Json, json};
 use super::Host;
 use super::ask::{Wanted, wanted};
 use super::channel::{Channel, Lost};
-use crate::process::{copy_chunks, drain};
+use crate::process::{drain, read_output};
 use crate::recipe::{Installed, Part};
 use crate::record::Record;
 use crate::work::{PartFailure, Work, failing};
@@ -220,6 +219,7 @@ pub(crate) fn uninstall(record: &Record, work: &mut Work<'_>) -> Result<bool, Pa
     let host = Host::new(
         work.site.directory,
         &path.unwrap_or_else(crate::default_path),
+        work.site.cancel.clone(),
     );
     uninstall_with(&host, record, work)
 }
@@ -340,7 +340,7 @@ impl Call<'_> {
 
 fn lost_in_install(lost: &Lost) -> PartFailure {
     let why = match lost {
-        Lost::Gone => "the recipe's process ended before it was done",
+        Lost::Gone | Lost::Stopped => "the recipe's process ended before it was done",
         Lost::Flood | Lost::Silent => {
             "the recipe said more than any recipe needs to and was killed"
         }
@@ -370,13 +370,6 @@ fn download(
         Err(PartFailure::Failed(text)) => Ok(json!({ "error": text })),
         Err(other) => Err(other),
     }
-}
-
-fn read_output(pipe: PipeReader) -> Receiver<Vec<u8>> {
-    // A short queue: a flood waits in the pipe and not in memory.
-    let (sender, receiver) = sync_channel(16);
-    std::thread::spawn(move || copy_chunks(pipe, &sender));
-    receiver
 }
 
 #[cfg(test)]

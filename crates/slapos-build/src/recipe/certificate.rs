@@ -10,6 +10,7 @@ use slapos_buildout::{PartOptions, RecipeError};
 
 use super::texts::Texts;
 use super::{Construction, Part, options};
+use crate::file;
 
 const PROGRAM: &str = include_str!("certificate/authority.sh");
 
@@ -66,7 +67,7 @@ pub(super) fn construct_request(
         return Err("`name` is one line".into());
     }
     part.set("name", options::literal(&name))?;
-    let digest = hex(&Sha512::digest(name.as_bytes()));
+    let digest = file::hex(&Sha512::digest(name.as_bytes()));
     let key = Path::new(&options::needed(part, "ca-private")?).join(format!("{digest}.key"));
     let certificate = Path::new(&options::needed(part, "ca-certs")?).join(format!("{digest}.crt"));
     let mut texts = Texts::default();
@@ -117,8 +118,4 @@ fn waiting(certificate: &Path, key: &Path, program: &str) -> String {
         quote(key),
         options::shell_quote(program)
     )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

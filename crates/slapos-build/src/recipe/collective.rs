@@ -34,7 +34,6 @@ pub(super) fn construct(
     }
     let (source, mode) = source(construction, part)?;
     let text = part.substitute(&prepared(&source))?;
-    let overwrites = options::text_or(part, "overwrite", "true")?.to_lowercase();
     Ok(Box::new(Filled {
         output: construction
             .world
@@ -42,7 +41,7 @@ pub(super) fn construct(
             .join(options::needed(part, "output")?),
         text,
         mode: options::mode(part)?.unwrap_or(mode),
-        overwrites: matches!(overwrites.as_str(), "y" | "yes" | "1" | "true"),
+        overwrites: options::says_yes(part, "overwrite", true)?,
     }))
 }
 
@@ -67,15 +66,11 @@ fn source(
             Ok((text, mode))
         }
         (None, None, Some(url)) => {
-            let cache = construction
-                .world
-                .cache
-                .ok_or("an instance may not download a template")?;
             let source = Source {
                 unpinned: true,
                 ..Source::new(url, None)
             };
-            let found = cache.ensure(&source).map_err(|error| error.to_string())?;
+            let found = construction.world.fetch(&source)?;
             let text =
                 file::read_text(&found.path).map_err(|e| format!("reading the template: {e}"))?;
             Ok((text, MODE))

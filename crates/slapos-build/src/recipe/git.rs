@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use fs_err as fs;
 use slapos_buildout::{PartOptions, RecipeError};
 
-use super::{Construction, Installed, Part, options};
+use super::{Construction, Installed, Part, World, options};
 use crate::egg::environment;
+use crate::process::{self, ShellStep, StepFailure};
 use crate::record::Record;
 use crate::work::{PartFailure, Work, failing, safe_name};
-use crate::{Step, file};
+use crate::{Step, file, limits};
 
 /// In the record: that this is a clone, and of which program.
 const KEPT: &str = "git";
@@ -60,10 +60,10 @@ pub(super) fn construct(
         depth: options::text(part, "depth")?
             .map(|_| options::number(part, "depth", 1))
             .transpose()?,
-        develop: yes(part, "develop")?,
-        shared: yes(part, "shared")?,
-        with_submodules: !yes(part, "ignore-cloning-submodules")?,
-        ignores_certificate: yes(part, "ignore-ssl-certificate")?,
+        develop: options::says_yes(part, "develop", false)?,
+        shared: options::says_yes(part, "shared", false)?,
+        with_submodules: !options::says_yes(part, "ignore-cloning-submodules", false)?,
+        ignores_certificate: options::says_yes(part, "ignore-ssl-certificate", false)?,
         path: world.path.to_owned(),
     };
     for text in [
@@ -77,7 +77,7 @@ pub(super) fn construct(
     if clone.revision.is_none() && !clone.develop {
         let kept = world.records.parts.get(&construction.name);
         let kept = kept.and_then(|record| record.kept.get("revision").cloned());
-        let revision = match (clone.remote_revision(&world.directory), kept) {
+        let revision = match (clone.remote_revision(world), kept) {
             (Ok(revision), _) => revision,
             (Err(_), Some(kept)) => kept,
             (Err(reason), None) => return Err(reason.into()),
@@ -88,15 +88,9 @@ pub(super) fn construct(
     Ok(Box::new(clone))
 }
 
-/// The original's words for true.
-fn yes(part: &mut PartOptions<'_, '_>, option: &str) -> Result<bool, RecipeError> {
-    let text = options::text_or(part, option, "")?.to_lowercase();
-    Ok(matches!(text.as_str(), "y" | "yes" | "1" | "true"))
-}
-
 impl Clone {
     /// What the branch, or the repository's own choice of one, is at.
-    fn remote_revision(&self, directory: &Path) -> Result<String, String> {
+    fn remote_revision(&self, world: &World<'_>) -> Result<String, String> {
         let what = self.branch.as_deref().unwrap_or("HEAD");
         let refs = match &self.branch {
             Some(branch) => vec![
@@ -105,36 +99,29 @@ impl Clone {
             ],
             None => vec!["HEAD".to_owned()],
         };
-        let output = Command::new(&self.git)
-            .args(["ls-remote", "--", &self.repository])
-            .args(&refs)
-            .current_dir(directory)
-            .env_clear()
-            .envs(self.environment())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| {
-                format!(
-                    "asking {} for `{what}`: running git: {error}",
-                    self.repository
-                )
-            })?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let revision = text.split_whitespace().next().map(str::to_owned);
-        match revision.filter(|_| output.status.success()) {
-            Some(revision) => Ok(revision),
-            None if output.status.success() => {
-                Err(format!("{} has no branch `{what}`", self.repository))
-            }
-            None => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                Err(format!(
-                    "asking {} for `{what}`: {}",
-                    self.repository,
-                    said.trim()
-                ))
-            }
+        let mut arguments = vec!["ls-remote", "--", &self.repository];
+        arguments.extend(refs.iter().map(String::as_str));
+        let (command, environment) = (command_line(&self.git, &arguments), self.environment());
+        let question = ShellStep {
+            timeout: limits::QUESTION_TIMEOUT,
+            ..ShellStep::new(&command, &world.directory, &environment)
+        };
+        let (ended, said) = process::ask(&question, &|| !world.cancel.is_raised());
+        if let Err(failure) = ended {
+            return Err(format!(
+                "asking {} for `{what}`: git {failure}\n{}",
+                self.repository,
+                said.join("\n")
+            ));
         }
+        // Warnings may stand between the lines `revision<tab>name`.
+        let is_revision =
+            |text: &str| text.len() >= 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let mut revisions = said.iter().filter_map(|line| line.split_once('\t'));
+        let first = revisions.find(|(revision, _)| is_revision(revision));
+        first
+            .map(|(revision, _)| revision.to_owned())
+            .ok_or_else(|| format!("{} has no branch `{what}`", self.repository))
     }
 
     fn environment(&self) -> BTreeMap<String, String> {
@@ -160,14 +147,8 @@ impl Clone {
         directory: &Path,
         work: &mut Work<'_>,
     ) -> Result<(), PartFailure> {
-        let words = std::iter::once(self.git.as_str()).chain(arguments.iter().copied());
-        let words: Vec<String> = words.map(options::shell_quote).collect();
-        work.run(
-            Step::Download,
-            &words.join(" "),
-            directory,
-            &self.environment(),
-        )
+        let command = command_line(&self.git, arguments);
+        work.run(Step::Download, &command, directory, &self.environment())
     }
 
     fn clone_into(&self, folder: &Path, work: &mut Work<'_>) -> Result<(), PartFailure> {
@@ -279,20 +260,30 @@ impl Part for Clone {
     }
 }
 
+fn command_line(git: &str, arguments: &[&str]) -> String {
+    let words = std::iter::once(git).chain(arguments.iter().copied());
+    let words: Vec<String> = words.map(options::shell_quote).collect();
+    words.join(" ")
+}
+
 /// Whether a recorded clone has work in it that is nowhere else: then it stays when its part goes.
 pub(crate) fn has_unsaved_work(record: &Record) -> bool {
     let (Some(git), Some(location)) = (record.kept.get(KEPT), record.owned.first()) else {
         return false;
     };
+    let environment = environment(&std::env::var("PATH").unwrap_or_else(|_| crate::default_path()));
     let says_something = |arguments: &[&str]| {
-        let output = Command::new(git)
-            .args(arguments)
-            .current_dir(location)
-            .env_remove("GIT_DIR")
-            .stdin(Stdio::null())
-            .output();
-        // A folder that git does not know, or no git: nothing can be said, so nothing is kept.
-        output.is_ok_and(|output| output.status.success() && !output.stdout.trim_ascii().is_empty())
+        let command = format!("{} 2>/dev/null", command_line(git, arguments));
+        let question = ShellStep {
+            timeout: limits::QUESTION_TIMEOUT,
+            ..ShellStep::new(&command, location, &environment)
+        };
+        match process::ask(&question, &|| true) {
+            (Ok(()), said) => said.iter().any(|line| !line.trim().is_empty()),
+            (Err(StepFailure::TimedOut(_)), _) => true,
+            // A folder that git does not know, or no git: nothing can be said, so nothing is kept.
+            (Err(_), _) => false,
+        }
     };
     says_something(&["status", "--short"])
         || says_something(&["log", "--branches", "--not", "--remotes", "--oneline"])

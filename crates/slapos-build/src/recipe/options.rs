@@ -114,6 +114,18 @@ pub(crate) fn literal(text: &str) -> String {
     text.replace("${", "$${")
 }
 
+/// Whether an option is one of the original's words for true.
+pub(crate) fn says_yes(
+    part: &mut PartOptions<'_, '_>,
+    option: &str,
+    default: bool,
+) -> Result<bool, RecipeError> {
+    let text = text(part, option)?.map(|text| text.to_lowercase());
+    Ok(text.map_or(default, |text| {
+        matches!(text.as_str(), "y" | "yes" | "1" | "true")
+    }))
+}
+
 /// Words of a command, quoted as in a shell. No variables, no globs.
 pub(crate) fn shell_words(text: &str) -> Result<Vec<String>, RecipeError> {
     let mut words = Vec::new();

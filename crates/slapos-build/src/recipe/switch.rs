@@ -135,6 +135,7 @@ impl Part for Switch {
             instance: Some(&self.install),
             records: &records,
             ports: RefCell::new(self.ports.iter().copied().chain(kept).collect()),
+            cancel: work.site.cancel.clone(),
         };
         let wanted = evaluate(&self.profile, self.overrides.clone(), world, None).map_err(inner)?;
         let place = Place {

@@ -115,17 +115,14 @@ impl TextOrigin {
                 "the template `{url}` is neither an absolute path nor a URL"
             ));
         }
-        let Some(cache) = world.cache else {
-            return Err(format!(
-                "the template `{url}` is not a local file, and an instance may not download anything; \
-                 download it in the software's profile"
-            ));
-        };
         let source = Source {
             unpinned: md5sum.is_none(),
             ..Source::new(url, md5sum.clone())
         };
-        let found = cache.ensure(&source).map_err(|e| e.to_string())?;
+        let found = world.fetch(&source).map_err(|reason| match world.cache {
+            None => format!("the template `{url}` is not a local file, and {reason}"),
+            Some(_) => reason,
+        })?;
         self.read_at(&found.path)
     }
 

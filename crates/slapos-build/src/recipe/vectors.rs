@@ -216,6 +216,7 @@ fn constructed(case: &Json, folder: &Path) -> Result<(Constructed, Vec<String>),
         instance: None,
         records: &records,
         ports: RefCell::default(),
+        cancel: crate::Cancel::default(),
     });
     let name = case["part"].as_str().expect("part");
     let both = Both(&book);

@@ -2,40 +2,19 @@
 
 use std::process::Command;
 
-use crate::world::{World, eggs, snapshot};
-
-fn world() -> World {
-    let mut world = World::new();
-    world
-        .build
-        .overrides
-        .push(format!("buildout:eggs-directory={}", eggs().display()));
-    world
-}
+use crate::world::{World, said, snapshot};
 
 /// What a script of the release prints.
 fn run(world: &World, script: &str, arguments: &[&str]) -> String {
-    let output = Command::new(world.at("software/bin").join(script))
-        .args(arguments)
-        .env_clear()
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .trim_end()
-        .to_owned()
+    let mut command = Command::new(world.at("software/bin").join(script));
+    said(command.args(arguments).env_clear())
 }
 
 const VERSION: &str = "import importlib.metadata as m; print(m.version('python-slugify'))";
 
 #[test]
 fn egg_scripts_run_with_the_pinned_version_and_the_rest_is_reported() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let profile = |pin: &str| {
         format!(
             "[buildout]\nparts = slug\n[slug]\nrecipe = zc.recipe.egg\neggs = python-slugify\ninterpreter = py\n\
@@ -68,7 +47,7 @@ const PINS: &str = "[versions]\npython-slugify = 8.0.4\ntext-unidecode = 1.3\n";
 
 #[test]
 fn egg_scripts_are_chosen_renamed_initialised_and_given_arguments() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     world.write(
         "software/more/extra_module.py",
         "def main(*words):\n  print('extra', *words)\n",
@@ -91,7 +70,7 @@ fn egg_scripts_are_chosen_renamed_initialised_and_given_arguments() {
 
 #[test]
 fn egg_parts_refuse_what_cannot_be() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let cases = [
         (
             "eggs = python-slugify\nscripts = nothing",
@@ -122,7 +101,7 @@ fn egg_parts_refuse_what_cannot_be() {
 
 #[test]
 fn egg_custom_is_built_from_its_source_with_patches() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     world.write(
         "profile/new.patch",
         "--- /dev/null\n+++ src/text_unidecode/patched.py\n@@ -0,0 +1 @@\n+WORD = 'patched'\n",
@@ -151,7 +130,7 @@ fn egg_custom_is_built_from_its_source_with_patches() {
 
 #[test]
 fn egg_develop_is_used_where_it_lies() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     world.write(
         "source/setup.py",
         "from setuptools import setup\nsetup(name='own.tool', version='1', py_modules=['own_tool'], \

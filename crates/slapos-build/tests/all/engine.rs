@@ -2,7 +2,7 @@
 
 use slapos_build::{BuildError, FailureKind, Step};
 
-use crate::world::{World, snapshot};
+use crate::world::{World, site_for_once, snapshot};
 
 /// A part that counts its builds in `count-<name>`, with more options behind.
 fn part(world: &World, name: &str, more: &str) -> String {
@@ -338,20 +338,7 @@ fn build_sees_this_machine_and_its_disk_in_conditions() {
 #[test]
 fn build_goes_on_from_a_copy_when_the_site_of_a_profile_is_gone() {
     let mut world = world();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/base.cfg", listener.local_addr().unwrap());
-    let base = part(&world, "a", "");
-    let site = std::thread::spawn(move || {
-        use std::io::{Read, Write};
-        let (mut stream, _) = listener.accept().unwrap();
-        assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0);
-        let length = base.len();
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{base}"
-        )
-        .unwrap();
-    });
+    let (url, site) = site_for_once(part(&world, "a", ""));
     world.software(&format!("[buildout]\nextends = {url}\nparts = a\n"));
     let first = world.build().unwrap();
     assert_eq!((first.installed.len(), first.warnings.len()), (1, 0));

@@ -4,16 +4,7 @@
 
 use slapos_build::{BuildError, Step};
 
-use crate::world::{World, eggs, snapshot};
-
-fn world() -> World {
-    let mut world = World::new();
-    world
-        .build
-        .overrides
-        .push(format!("buildout:eggs-directory={}", eggs().display()));
-    world
-}
+use crate::world::{World, snapshot, wait_until};
 
 const PINS: &str = "[versions]\nslapos.recipe.build = 0.58\ncollective.recipe.shelloutput = 0.1\n\
                     collective.recipe.environment = 1.1.0\n";
@@ -24,7 +15,7 @@ fn profile(world: &World, parts: &str, rest: &str) {
 
 #[test]
 fn script_init_gives_options_to_others_and_reads_from_them() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let text = |y: &str| {
         format!(
             "[out]\nrecipe = slapos.recipe.template\ninline = ${{a:x}} ${{a:from-b}}\noutput = ${{buildout:directory}}/out\n\
@@ -49,7 +40,7 @@ fn script_init_gives_options_to_others_and_reads_from_them() {
 
 #[test]
 fn script_install_has_its_tools_and_owns_its_location() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let made = std::process::Command::new("/bin/sh")
         .arg("-c")
         .arg("mkdir -p x-1/sub && echo hello > x-1/sub/file && tar czf x.tar.gz x-1 && md5sum x.tar.gz")
@@ -85,7 +76,7 @@ fn script_install_has_its_tools_and_owns_its_location() {
 
 #[test]
 fn script_shared_is_built_once_for_two_releases() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let count = world.at("count");
     profile(
         &world,
@@ -105,7 +96,7 @@ fn script_shared_is_built_once_for_two_releases() {
 
 #[test]
 fn script_update_runs_at_every_run_and_only_then() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let count = world.at("count");
     let body = |word: &str| format!("  open('{}', 'a').write('{word} ')\n", count.display());
     let text = format!(
@@ -122,7 +113,7 @@ fn script_update_runs_at_every_run_and_only_then() {
 
 #[test]
 fn recipes_of_the_collective_run_as_they_are() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     profile(
         &world,
         "out",
@@ -136,8 +127,32 @@ fn recipes_of_the_collective_run_as_they_are() {
 }
 
 #[test]
+fn recipes_of_the_cookbook_run_as_they_are() {
+    let mut world = World::with_eggs();
+    world.write("profile/word", "first\nsecond\n");
+    world.write("software/copies/.keep", "");
+    world.software(
+        "[buildout]\nparts = out copy shell\n\
+         [line]\nrecipe = slapos.cookbook:readline\nstorage-path = ${:_profile_base_location_}/word\n\
+         [copy]\nrecipe = slapos.cookbook:copyfilelist\nfile-list = ${:_profile_base_location_}/word\n\
+         target-directory = ${buildout:directory}/copies\n\
+         [shell]\nrecipe = slapos.cookbook:shell\nwrapper = ${buildout:directory}/run\nshell = /bin/sh\n\
+         home = ${buildout:directory}\nps1 = \"x\"\npath = /bin\n\
+         [out]\nrecipe = slapos.recipe.template\ninline = <${line:readline}>\noutput = ${buildout:directory}/out\n\
+         [versions]\nslapos.cookbook = 1.0.514\n",
+    );
+    world.build().unwrap();
+    assert_eq!(world.read("software/out"), "<first\n>");
+    assert_eq!(world.read("software/copies/word"), "first\nsecond\n");
+    assert!(world.read("software/run").starts_with("#!"));
+    world.software("[buildout]\nparts =\n");
+    world.build().unwrap();
+    assert!(!world.at("software/copies/word").exists() && !world.at("software/run").exists());
+}
+
+#[test]
 fn script_that_raises_shows_where_in_the_profile_and_in_its_code() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     profile(
         &world,
         "a",
@@ -166,7 +181,7 @@ fn script_that_raises_shows_where_in_the_profile_and_in_its_code() {
 
 #[test]
 fn script_that_fails_to_install_is_an_error_of_its_part_only() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let good =
         "[good]\nrecipe = slapos.recipe.build\ninstall =\n  import os\n  os.mkdir(location)\n";
     let cases = [
@@ -190,7 +205,7 @@ fn script_that_fails_to_install_is_an_error_of_its_part_only() {
 
 #[test]
 fn script_whose_constructor_dies_hangs_or_talks_is_refused_in_time() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     let cases = [
         (
             "import os; os.write(2, b'last words'); os._exit(3)",
@@ -220,7 +235,7 @@ fn script_whose_constructor_dies_hangs_or_talks_is_refused_in_time() {
 
 #[test]
 fn script_that_floods_its_log_is_cut_and_installed() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     profile(
         &world,
         "a",
@@ -234,7 +249,7 @@ fn script_that_floods_its_log_is_cut_and_installed() {
 
 #[test]
 fn script_asked_to_stop_is_killed() {
-    let world = world();
+    let world = World::with_eggs();
     profile(
         &world,
         "a",
@@ -279,7 +294,7 @@ fn develop(world: &World) {
 
 #[test]
 fn recipe_of_a_develop_egg_is_uninstalled_when_it_changes_and_when_it_goes() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     develop(&world);
     let log = world.at("log");
     let text = |x: &str| {
@@ -313,7 +328,7 @@ fn recipe_of_a_develop_egg_is_uninstalled_when_it_changes_and_when_it_goes() {
 
 #[test]
 fn recipe_that_is_nowhere_is_refused_with_its_place() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     profile(
         &world,
         "a",
@@ -334,7 +349,7 @@ fn recipe_that_is_nowhere_is_refused_with_its_place() {
 
 #[test]
 fn recipe_without_a_pin_is_reported() {
-    let mut world = world();
+    let mut world = World::with_eggs();
     world.software(
         "[buildout]\nparts = a\n[a]\nrecipe = collective.recipe.environment\n[versions]\n",
     );
@@ -345,4 +360,25 @@ fn recipe_without_a_pin_is_reported() {
             .any(|line| line.contains("a: collective.recipe.environment==")),
         "{done:?}"
     );
+}
+
+#[test]
+fn build_that_is_stopped_does_not_wait_for_a_constructor() {
+    let mut world = World::with_eggs();
+    let mark = world.at("begun");
+    let script = format!(
+        "[a]\nrecipe = slapos.recipe.build\ninit =\n  open('{}', 'w').close()\n  import time\n  time.sleep(3600)\n",
+        mark.display()
+    );
+    profile(&world, "a", &script);
+    let cancel = world.build.cancel.clone();
+    let stopper = std::thread::spawn(move || {
+        wait_until(|| mark.exists().then_some(()));
+        cancel.raise();
+        std::time::Instant::now()
+    });
+    let failure = world.build().unwrap_err();
+    assert!(matches!(failure, BuildError::Cancelled), "{failure}");
+    let asked = stopper.join().unwrap();
+    assert!(asked.elapsed() < std::time::Duration::from_secs(30));
 }

@@ -3,6 +3,7 @@
 // Functions beside the tests may unwrap as the tests do; the lint cannot tell that all of this is tests.
 #![allow(clippy::unwrap_used)]
 
+mod caches;
 mod egg;
 mod engine;
 mod helloworld;

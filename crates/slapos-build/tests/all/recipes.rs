@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use slapos_build::install_instance;
+use slapos_build::{BuildError, install_instance};
 
-use crate::world::{World, eggs};
+use crate::world::{World, eggs, said, wait_until};
 
 /// One profile of the document.
 struct Example {
@@ -174,45 +174,22 @@ fn certificate_authority_signs_what_is_asked_for() {
     world.instance(&example.text);
     install_instance(&world.install, &mut |_| {}).unwrap();
     let at = |name: &str| world.at("slappart0").join(name);
-    let once = Command::new(at("etc/service/ca"))
-        .arg("once")
-        .output()
-        .unwrap();
-    assert!(
-        once.status.success(),
-        "{}",
-        String::from_utf8_lossy(&once.stderr)
-    );
-    let verified = Command::new("openssl")
-        .args(["verify", "-verify_hostname", "web.example", "-CAfile"])
-        .args([at("srv/ca/cacert.pem"), at("etc/web.crt")])
-        .output()
-        .unwrap();
-    assert!(
-        verified.status.success(),
-        "{}",
-        String::from_utf8_lossy(&verified.stderr)
+    said(Command::new(at("etc/service/ca")).arg("once"));
+    said(
+        Command::new("openssl")
+            .args(["verify", "-verify_hostname", "web.example", "-CAfile"])
+            .args([at("srv/ca/cacert.pem"), at("etc/web.crt")]),
     );
     let public = |arguments: &[&str], file: &str| {
-        Command::new("openssl")
-            .args(arguments)
-            .arg(at(file))
-            .output()
-            .unwrap()
-            .stdout
+        said(Command::new("openssl").args(arguments).arg(at(file)))
     };
     let of_key = public(&["pkey", "-pubout", "-in"], "etc/web.key");
     assert_eq!(
         of_key,
         public(&["x509", "-pubkey", "-noout", "-in"], "etc/web.crt")
     );
-    assert!(of_key.starts_with(b"-----BEGIN PUBLIC KEY"));
-    assert!(
-        Command::new(at("etc/service/web"))
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(of_key.starts_with("-----BEGIN PUBLIC KEY"));
+    said(&mut Command::new(at("etc/service/web")));
 }
 
 #[test]
@@ -323,4 +300,32 @@ fn switch_softwaretype_takes_the_profile_of_the_type_and_keeps_types() {
         text.contains("no software type `blue`; there are red"),
         "{text}"
     );
+}
+
+#[test]
+fn gitclone_whose_site_is_silent_is_stopped_with_the_build() {
+    let mut world = World::new();
+    let mark = world.at("asked");
+    world.write(
+        "profile/git",
+        &format!("#!/bin/sh\necho > {}\nsleep 3600\n", mark.display()),
+    );
+    let program = world.at("profile/git");
+    std::fs::set_permissions(
+        &program,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    world.software(&format!(
+        "[buildout]\nparts = a\n[a]\nrecipe = slapos.recipe.build:gitclone\nrepository = x\ngit-executable = {}\n",
+        program.display()
+    ));
+    let cancel = world.build.cancel.clone();
+    let stopper = std::thread::spawn(move || {
+        wait_until(|| mark.exists().then_some(()));
+        cancel.raise();
+    });
+    let failure = world.build().unwrap_err();
+    assert!(matches!(failure, BuildError::Cancelled), "{failure}");
+    stopper.join().unwrap();
 }

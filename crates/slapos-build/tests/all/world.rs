@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use slapos_build::{
@@ -32,8 +33,8 @@ impl World {
             network: false,
             path: default_path(),
             origins: Origins {
-                url: true,
                 debian: false,
+                ..Origins::default()
             },
             cancel: Cancel::default(),
         };
@@ -61,6 +62,14 @@ impl World {
             install,
             progress: Vec::new(),
         }
+    }
+
+    /// One that builds with the eggs that all tests share.
+    pub(crate) fn with_eggs() -> World {
+        let mut world = World::new();
+        let eggs = format!("buildout:eggs-directory={}", eggs().display());
+        world.build.overrides.push(eggs);
+        world
     }
 
     pub(crate) fn at(&self, name: &str) -> PathBuf {
@@ -117,6 +126,35 @@ pub(crate) fn snapshot(dir: &Path) -> BTreeMap<PathBuf, (i64, i64, u64)> {
         }
     }
     seen
+}
+
+/// A site on loopback that answers one request with this profile; then it is gone.
+pub(crate) fn site_for_once(profile: String) -> (String, std::thread::JoinHandle<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/base.cfg", listener.local_addr().unwrap());
+    let site = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0);
+        let length = profile.len();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{profile}"
+        )
+        .unwrap();
+    });
+    (url, site)
+}
+
+/// What a command prints that must end well.
+pub(crate) fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {complaint}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
 }
 
 /// Waits until something is there; the limit is so long that reaching it is a fault.

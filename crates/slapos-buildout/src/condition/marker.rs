@@ -31,9 +31,14 @@ pub(super) fn evaluate(text: &str, machine: &Machine) -> Option<Result<bool, Str
     Some(reader.error.map_or(Ok(value), Err))
 }
 
+/// PEP 508 knows no other; what holds others is an expression.
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t')
+}
+
 fn tokens(text: &str) -> Option<Vec<Token>> {
     let mut all = Vec::new();
-    let mut rest = text.trim_start();
+    let mut rest = text.trim_start_matches(is_space);
     while let Some(first) = rest.chars().next() {
         let used = match first {
             '(' | ')' => {
@@ -61,7 +66,7 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
                 }
             }
         };
-        rest = rest[used..].trim_start();
+        rest = rest[used..].trim_start_matches(is_space);
     }
     Some(all)
 }
@@ -257,6 +262,8 @@ mod tests {
             "linux and python3",
             "(",
             "a == 'b'",
+            "python_version >= '3'\u{c}",
+            "\u{a0}python_version >= '3'",
         ] {
             check(text, None);
         }

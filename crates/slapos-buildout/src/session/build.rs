@@ -1,6 +1,6 @@
 //! The first access to a section: macros, substitution, recipe.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::complain::Frame;
@@ -33,7 +33,7 @@ impl Session<'_> {
                 return Err(report);
             }
         };
-        let (cooked, data) = (HashMap::new(), BTreeMap::new());
+        let (cooked, data) = (BTreeMap::new(), BTreeMap::new());
         let (removed, reads) = (BTreeSet::new(), BTreeSet::new());
         let built = Built {
             section: Arc::clone(&section),
@@ -56,7 +56,7 @@ impl Session<'_> {
     fn fill(&self, name: &str, section: &Section) -> Result<(), Report> {
         let mut problems = Problems::default();
         for (option, operations) in &section.options {
-            let text = crate::merge::fold(operations);
+            let text = crate::merge::folded(operations);
             if has_reference(&text) {
                 let mut waiting = Waiting::starting_with(name, option);
                 let frame = Frame::option(name, option, operations);
@@ -65,7 +65,7 @@ impl Session<'_> {
                     continue;
                 };
                 if let Some(built) = self.built.borrow_mut().get_mut(name) {
-                    built.cooked.insert(option.to_string(), Arc::from(cooked));
+                    built.cooked.insert(Arc::clone(option), Arc::from(cooked));
                 }
             }
         }

@@ -57,7 +57,10 @@ impl Session<'_> {
                 .map(Value::from)
                 .map_err(|error| self.bad_typed(section, option, &error.to_string()));
         }
-        Ok(Value::Text(text.replace("$${", "${")))
+        Ok(Value::Text(match text.contains("$${") {
+            true => text.replace("$${", "${"),
+            false => text.to_owned(),
+        }))
     }
 
     /// The same for an option that others wait for.
@@ -94,7 +97,7 @@ impl Session<'_> {
             text
         };
         if let Some(built) = self.built.borrow_mut().get_mut(section) {
-            built.data.insert(option.to_owned(), Arc::clone(&text));
+            built.keep(option, Arc::clone(&text));
         }
         Ok(Some(text))
     }
@@ -113,7 +116,7 @@ impl Session<'_> {
             .get(option)
             .filter(|_| !built.removed.contains(option));
         let cooked = built.cooked.get(option).map(Arc::clone);
-        let text = cooked.or_else(|| Some(Arc::from(crate::merge::fold(operations?))));
+        let text = cooked.or_else(|| Some(crate::merge::folded(operations?)));
         text.map_or(Known::Missing, |text| Known::Raw(text, operations.cloned()))
     }
 

@@ -2,8 +2,12 @@
 
 use std::rc::Rc;
 
+use slapos_python::text as python;
+
+use super::wrap;
 use crate::arguments::Arguments;
-use crate::error::Outcome;
+use crate::error::{ErrorKind, Outcome, fail, value_error};
+use crate::global;
 use crate::method::text as methods;
 use crate::render::Machine;
 use crate::value::{Value, fitting};
@@ -75,9 +79,9 @@ pub(super) fn apply(
             let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
             Value::size(words.filter(|word| !word.is_empty()).count())
         }
-        "wordwrap" => wordwrap(machine, given)?,
-        "striptags" => Value::text(strip_tags(&of_text(given)?)),
-        "filesizeformat" => file_size(given)?,
+        "wordwrap" => wrap::wordwrap(machine, given)?,
+        "striptags" => strip_tags(&of_text(given)?)?,
+        "filesizeformat" => file_size(machine, given)?,
         _ => xml_attributes(machine, given)?,
     };
     machine.make(found.length().unwrap_or(0))?;
@@ -100,7 +104,7 @@ fn title(text: &str) -> String {
             true => out.extend(c.to_lowercase()),
             false => out.extend(c.to_uppercase()),
         }
-        is_inside = !(c.is_whitespace() || "-([{<".contains(c));
+        is_inside = !(python::is_space(c) || "-([{<".contains(c));
     }
     out
 }
@@ -112,18 +116,30 @@ fn indent(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let margin = match width {
         Some(Value::Str(margin)) => margin.to_string(),
         Some(width) => {
-            " ".repeat(usize::try_from(width.as_int("width")?.clamp(0, 10_000)).unwrap_or(4))
+            let width = usize::try_from(width.as_int("width")?.max(0)).unwrap_or(usize::MAX);
+            machine.make(width)?;
+            " ".repeat(width)
         }
         None => "    ".to_owned(),
     };
     let (first, blank) = (truth(first)?, truth(blank)?);
-    machine.make(text.matches('\n').count().saturating_mul(margin.len()))?;
+    // So that a text without a line has one, and one that ends with a line has another.
+    let text = format!("{text}\n");
+    machine.make(
+        python::split_lines(&text)
+            .count()
+            .saturating_mul(margin.len()),
+    )?;
     let mut out = String::new();
-    for (at, line) in text.split('\n').enumerate() {
+    for (at, (line, _)) in python::split_lines(&text).enumerate() {
         if at > 0 {
             out.push('\n');
         }
-        if (at > 0 || first) && (blank || !line.is_empty()) {
+        let is_indented = match at {
+            0 => first,
+            _ => blank || !line.is_empty(),
+        };
+        if is_indented {
             out.push_str(&margin);
         }
         out.push_str(line);
@@ -158,61 +174,59 @@ fn truncate(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     Ok(Value::text(format!("{cut}{end}")))
 }
 
-fn wordwrap(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
-    let [value, width] = arguments.bind("wordwrap", ["s", "width"], 1)?;
-    let text = value.unwrap_or(Value::None).to_text(machine)?;
-    let width = width.map_or(Ok(79), |n| n.as_int("width"))?;
-    let width = usize::try_from(width.max(1)).unwrap_or(79);
-    let mut lines = Vec::new();
-    for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split_whitespace() {
-            let room = line.chars().count() + usize::from(!line.is_empty()) + word.chars().count();
-            if !line.is_empty() && room > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    Ok(Value::text(lines.join("\n")))
-}
-
-fn strip_tags(text: &str) -> String {
+/// Without tags and comments; what is not closed stays.
+fn strip_tags(text: &str) -> Outcome<Value> {
     let mut out = String::new();
-    let mut is_tag = false;
-    for c in text.chars() {
-        match c {
-            '<' => is_tag = true,
-            '>' if is_tag => is_tag = false,
-            c if !is_tag => out.push(c),
-            _ => {}
-        }
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        let tag = &rest[start..];
+        let length = match tag.strip_prefix("<!--") {
+            Some(comment) => comment.find("-->").map(|end| end + "<!---->".len()),
+            None => tag.find('>').map(|end| end + 1),
+        };
+        let Some(length) = length else { break };
+        out.push_str(&rest[..start]);
+        rest = &tag[length..];
     }
-    out.split_whitespace().collect::<Vec<_>>().join(" ")
+    out.push_str(rest);
+    // jinja2 writes them out, and knows two thousand names.
+    let is_name = |next: &str| next.starts_with(|c: char| c == '#' || c.is_ascii_alphabetic());
+    if out.split('&').skip(1).any(is_name) {
+        let message = "characters by their names, such as `&amp;`, in a text for `striptags`";
+        return fail(ErrorKind::Unsupported, message);
+    }
+    Ok(Value::text(
+        python::words(&out).collect::<Vec<_>>().join(" "),
+    ))
 }
 
-fn file_size(arguments: Arguments) -> Outcome<Value> {
+fn file_size(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [value, binary] = arguments.bind("filesizeformat", ["value", "binary"], 1)?;
-    let size = value.unwrap_or(Value::None).as_float().unwrap_or(0.0);
-    let (base, units) = match truth(binary)? {
-        true => (1024.0, ["KiB", "MiB", "GiB", "TiB", "PiB"]),
-        false => (1000.0, ["kB", "MB", "GB", "TB", "PB"]),
+    let size = global::float(machine, Arguments::of(value))?;
+    let size = size.as_float().unwrap_or(0.0);
+    let (base, tail): (f64, _) = match truth(binary)? {
+        true => (1024.0, "iB"),
+        false => (1000.0, "B"),
     };
+    #[expect(clippy::float_cmp, reason = "exactly one is the singular")]
+    if size == 1.0 {
+        return Ok(Value::text("1 Byte"));
+    }
     if size < base {
-        let unit = if size == 1.0 { "Byte" } else { "Bytes" };
-        return Ok(Value::text(format!("{size:.0} {unit}")));
+        return Ok(Value::text(format!("{:.0} Bytes", size.trunc())));
     }
-    let mut left = size / base;
-    let mut unit = 0;
-    while left >= base && unit + 1 < units.len() {
-        left /= base;
-        unit += 1;
+    let kilo = if tail == "B" { 'k' } else { 'K' };
+    let (mut unit, mut prefix) = (base * base, kilo);
+    for larger in "MGTPEZY".chars() {
+        if size < unit {
+            break;
+        }
+        (unit, prefix) = (unit * base, larger);
     }
-    Ok(Value::text(format!("{left:.1} {}", units[unit])))
+    Ok(Value::text(format!(
+        "{:.1} {prefix}{tail}",
+        base * size / unit
+    )))
 }
 
 fn xml_attributes(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
@@ -225,9 +239,17 @@ fn xml_attributes(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value>
     for (name, value) in pairs {
         if !matches!(value, Value::None | Value::Undefined(_)) {
             let (name, value) = (name.to_text(machine)?, value.to_text(machine)?);
+            let is_bad = |c| matches!(c, '\t'..='\r' | ' ' | '/' | '>' | '=');
+            if name.contains(is_bad) {
+                return value_error(format!("invalid character in attribute name: {name}"));
+            }
             out.push_str(&format!(" {}=\"{}\"", escaped(&name), escaped(&value)));
         }
     }
     let is_spaced = space.map_or(Ok(true), |flag| flag.is_true())?;
-    Ok(Value::text(if is_spaced { &out } else { out.trim_start() }))
+    Ok(Value::text(if is_spaced {
+        &out
+    } else {
+        out.strip_prefix(' ').unwrap_or(&out)
+    }))
 }

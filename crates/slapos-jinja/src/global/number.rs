@@ -38,7 +38,7 @@ pub(super) fn int(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value>
     }
 }
 
-pub(super) fn float(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
+pub(crate) fn float(machine: &Machine<'_>, arguments: Arguments) -> Outcome<Value> {
     let [value] = arguments.bind("float", ["x"], 0)?;
     match value {
         None => Ok(Value::Float(0.0)),

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use slapos_python::text::is_space;
+
 use super::{Lexer, Token, syntax};
 use crate::error::Outcome;
 
@@ -18,7 +20,7 @@ impl Lexer<'_> {
         let mut open: Vec<&'static str> = Vec::new();
         loop {
             let rest = self.rest();
-            let space = rest.len() - rest.trim_start().len();
+            let space = rest.len() - rest.trim_start_matches(is_space).len();
             self.advance(space);
             let rest = self.rest();
             if open.is_empty() {

@@ -338,22 +338,9 @@ fn split_lines(machine: &Machine<'_>, text: &str, arguments: Arguments) -> Outco
     let [keeps] = arguments.bind("splitlines", ["keepends"], 0)?;
     let keeps = keeps.map_or(Ok(false), |flag| flag.is_true())?;
     let mut lines = Vec::new();
-    let mut rest = text;
-    let ends = [
-        '\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}',
-        '\u{2029}',
-    ];
-    while let Some(at) = rest.find(ends) {
-        let end = match rest[at..].starts_with("\r\n") {
-            true => at + 2,
-            false => at + rest[at..].chars().next().map_or(1, char::len_utf8),
-        };
+    for (line, whole) in python::split_lines(text) {
         machine.make_values(2)?;
-        lines.push(Value::text(if keeps { &rest[..end] } else { &rest[..at] }));
-        rest = &rest[end..];
-    }
-    if !rest.is_empty() {
-        lines.push(Value::text(rest));
+        lines.push(Value::text(if keeps { whole } else { line }));
     }
     Ok(Value::list(lines))
 }

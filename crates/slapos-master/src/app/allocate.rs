@@ -5,7 +5,7 @@ use super::view::object;
 use super::{AppError, share};
 use crate::limits::ALLOCATE_BATCH_MAX;
 use crate::store::instance::{self, InstanceRow};
-use crate::store::node::{self, NodeRow};
+use crate::store::node::{self, NodeRow, PartitionRow};
 use crate::store::{Tx, supply};
 use serde_json::{Value, json};
 
@@ -61,6 +61,31 @@ pub fn choose(tx: &mut Tx<'_>, row: &mut InstanceRow) -> Result<(), AppError> {
     let nodes = node::list(tx, &row.project_id)?;
     row.wait_reason = Some(refuse(tx, &nodes, &filter)?);
     Ok(())
+}
+
+/// Puts an instance into the partition that it is known to be in, whatever place it was given;
+/// false when that one holds another.
+///
+/// # Errors
+/// The store's.
+pub fn put(
+    tx: &mut Tx<'_>,
+    row: &mut InstanceRow,
+    (node, partition): (NodeRow, PartitionRow),
+) -> Result<bool, AppError> {
+    if partition.instance_id.is_some() {
+        return Ok(false);
+    }
+    node::free_partition(tx, &row.id)?;
+    node::set_occupant(tx, &partition.id, &row.id)?;
+    row.node_id = Some(node.id);
+    row.node_name = Some(node.name);
+    row.partition_id = Some(partition.id);
+    row.partition_name = Some(partition.name);
+    row.wait_reason = None;
+    instance::set_place(tx, row)?;
+    follow(tx, row)?;
+    Ok(true)
 }
 
 /// What follows from a place once it is written: the release is ordered with the first instance of

@@ -1,7 +1,7 @@
 //! Services that stand: how they are, stop, start, bang, destroy. Asking for them is in
 //! `request.rs`.
 
-pub use super::request::{find_unchanged, find_unchanged_row, request, request_row};
+pub use super::request::{check, find_unchanged, find_unchanged_row, request, request_row};
 
 use super::{AppError, Caller, allocate, event, share, tree, view};
 use crate::limits::{LIST_MAX, PROMISES_MAX};

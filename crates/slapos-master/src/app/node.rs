@@ -73,6 +73,25 @@ pub fn register(
     Ok(row)
 }
 
+/// The node of a proxy under a name, made when there is none: it is on the same machine and proves
+/// no key.
+///
+/// # Errors
+/// As [`register`].
+pub fn ensure_keyless(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    (project_id, name): (&str, &str),
+) -> Result<NodeRow, AppError> {
+    match node::find_in_project(tx, project_id, name)? {
+        Some(known) => Ok(known),
+        None => {
+            let key = format!("loopback:{name}");
+            register(tx, caller, Some(project_id), name, &key)
+        }
+    }
+}
+
 /// An entry about a node.
 pub(super) fn record(tx: &mut Tx<'_>, row: &NodeRow, kind: &str, subject_id: Option<&str>) {
     tx.record(EventRow {

@@ -139,6 +139,53 @@ pub fn find_unchanged_row(
     Ok(is_unchanged.then_some(row))
 }
 
+/// What holds of every request, whoever serves it; what is to go was judged when it came.
+///
+/// # Errors
+/// When something of what is asked breaks a rule.
+pub fn check(ask: &InstanceRequest) -> Result<(), AppError> {
+    if requested_state(ask, None)? == RequestedState::Destroyed {
+        return Ok(());
+    }
+    read_name(ask)?;
+    read_parameters(ask, None)?;
+    check_type(ask.software_type.as_deref().unwrap_or_default())
+}
+
+fn read_name(ask: &InstanceRequest) -> Result<Name, AppError> {
+    let name = ask.name.parse();
+    name.map_err(|error| AppError::invalid("name", error))
+}
+
+/// The parameters as they are stored and compared.
+fn read_parameters(
+    ask: &InstanceRequest,
+    standing: Option<&InstanceRow>,
+) -> Result<String, AppError> {
+    let parameters = match (&ask.parameters, standing) {
+        (Some(map), _) => Parameters::from_map(map.clone()),
+        (None, Some(row)) => Parameters::parse(&row.parameters),
+        (None, None) => Ok(Parameters::default()),
+    };
+    let parameters = parameters.map_err(|error| AppError::invalid("parameters", error))?;
+    let text = parameters.to_text();
+    if text.len() > PARAMETERS_BYTES_MAX {
+        let fault = ParameterError::TooLarge(text.len());
+        return Err(AppError::invalid("parameters", fault));
+    }
+    Ok(text)
+}
+
+fn check_type(software_type: &str) -> Result<(), AppError> {
+    if software_type.len() > 200 || software_type.chars().any(char::is_control) {
+        return Err(AppError::invalid(
+            "type",
+            "a software type is a short word such as `default`",
+        ));
+    }
+    Ok(())
+}
+
 fn requested_state(
     ask: &InstanceRequest,
     standing: Option<&InstanceRow>,
@@ -159,21 +206,8 @@ fn complete(
     standing: Option<&InstanceRow>,
     release: Resolved,
 ) -> Result<Ask, AppError> {
-    let name: Name = ask
-        .name
-        .parse()
-        .map_err(|error| AppError::invalid("name", error))?;
-    let parameters = match (&ask.parameters, standing) {
-        (Some(map), _) => Parameters::from_map(map.clone()),
-        (None, Some(row)) => Parameters::parse(&row.parameters),
-        (None, None) => Ok(Parameters::default()),
-    }
-    .map_err(|error| AppError::invalid("parameters", error))?;
-    let text = parameters.to_text();
-    if text.len() > PARAMETERS_BYTES_MAX {
-        let fault = ParameterError::TooLarge(text.len());
-        return Err(AppError::invalid("parameters", fault));
-    }
+    let name = read_name(ask)?;
+    let text = read_parameters(ask, standing)?;
     // A schema is about an instance: what a share is given is its host's to judge.
     if let Some(listed) = release.listed.as_ref().filter(|_| !ask.shared) {
         let given = Parameters::from_map(tree::unwrapped(&text))
@@ -181,12 +215,7 @@ fn complete(
         schemas.check(&release.url, &listed.schema, &given)?;
     }
     let software_type = super::state::software_type_of(ask, standing);
-    if software_type.len() > 200 || software_type.chars().any(char::is_control) {
-        return Err(AppError::invalid(
-            "type",
-            "a software type is a short word such as `default`",
-        ));
-    }
+    check_type(&software_type)?;
     let filter = ask
         .filter
         .clone()

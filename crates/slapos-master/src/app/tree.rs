@@ -273,10 +273,5 @@ pub fn root_name(tx: &mut Tx<'_>, row: &InstanceRow) -> Result<String, AppError>
 /// text under `_`, what that text holds.
 #[must_use]
 pub fn unwrapped(parameters: &str) -> JsonMap {
-    let map = view::object(parameters);
-    let inner = match (map.len(), map.get("_")) {
-        (1, Some(serde_json::Value::String(text))) => serde_json::from_str::<JsonMap>(text).ok(),
-        _ => None,
-    };
-    inner.unwrap_or(map)
+    slapos_api::slap::unwrapped(view::object(parameters))
 }

@@ -21,6 +21,8 @@ pub(super) mod who;
 
 pub use computer::ensure_node;
 pub use dialect::{Dialect, ProxyDialect};
+pub(crate) use format::offer;
+pub(crate) use instance::Network;
 
 use super::Context;
 use crate::forward::Forwarder;
@@ -48,7 +50,9 @@ pub(super) type Reply = Result<axum::response::Response, Refusal>;
 pub fn router(context: Context, dialect: Dialect) -> Router {
     let proxy = dialect.proxy().cloned();
     let face = Face {
-        forwarder: proxy.map(|proxy| Forwarder::start(context.store.clone(), proxy)),
+        forwarder: proxy.map(|proxy| {
+            Forwarder::start(context.store.clone(), proxy, Arc::clone(&context.random))
+        }),
         context,
         dialect: Arc::new(dialect),
     };

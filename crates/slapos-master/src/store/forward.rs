@@ -31,20 +31,36 @@ fn read(row: &Row<'_>) -> Result<ForwardRow, StoreError> {
     })
 }
 
-/// What was asked of any other master under that title.
+/// What was asked of that other master under that title.
 ///
 /// # Errors
 /// The database's.
 pub fn find(
     tx: &mut Tx<'_>,
-    title: &str,
-    is_shared: bool,
+    master_url: &str,
+    (title, is_shared): (&str, bool),
 ) -> Result<Option<ForwardRow>, StoreError> {
     tx.query_first(
         "SELECT master_url, title, is_shared, ask, is_pending, message FROM forward
-         WHERE title = $1 AND is_shared = $2 ORDER BY changed_at DESC LIMIT 1",
-        params![title, is_shared],
+         WHERE master_url = $1 AND title = $2 AND is_shared = $3",
+        params![master_url, title, is_shared],
         read,
+    )
+}
+
+/// Which other master was asked last under that title.
+///
+/// # Errors
+/// The database's.
+pub fn find_master(
+    tx: &mut Tx<'_>,
+    (title, is_shared): (&str, bool),
+) -> Result<Option<String>, StoreError> {
+    tx.query_first(
+        "SELECT master_url FROM forward WHERE title = $1 AND is_shared = $2
+         ORDER BY changed_at DESC LIMIT 1",
+        params![title, is_shared],
+        |row| row.text(0),
     )
 }
 
@@ -85,15 +101,19 @@ pub fn remove(tx: &mut Tx<'_>, row: &ForwardRow) -> Result<(), StoreError> {
     .map(drop)
 }
 
-/// What waits for other masters, longest first.
+/// What waits for that other master, longest first.
 ///
 /// # Errors
 /// The database's.
-pub fn list_pending(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<ForwardRow>, StoreError> {
+pub fn list_pending(
+    tx: &mut Tx<'_>,
+    master_url: &str,
+    limit: i64,
+) -> Result<Vec<ForwardRow>, StoreError> {
     tx.query(
         "SELECT master_url, title, is_shared, ask, is_pending, message FROM forward
-         WHERE is_pending = 1 ORDER BY changed_at, title LIMIT $1",
-        params![limit],
+         WHERE is_pending = 1 AND master_url = $1 ORDER BY changed_at, title LIMIT $2",
+        params![master_url, limit],
         read,
     )
 }

@@ -8,15 +8,14 @@ use super::{Became, Step};
 use crate::app::requester::Requester;
 use crate::app::schema::Schemas;
 use crate::app::{
-    AppError, Caller, catalog, event, instance as rules, node as nodes, supply as supplies, tree,
+    AppError, Caller, allocate, catalog, instance as rules, node as nodes, supply as supplies, tree,
 };
+use crate::http::slap::offer;
 use crate::store::instance::{self, InstanceRow};
 use crate::store::node::{self, NodeRow};
 use crate::store::{Tx, subject};
-use serde_json::json;
 use slapos_api::wire::JsonMap;
 use slapos_api::wire::instance::InstanceRequest;
-use slapos_api::wire::node::{NodeFormat, PartitionOffer};
 use slapos_api::wire::supply::SupplySet;
 use std::collections::BTreeMap;
 
@@ -32,7 +31,7 @@ pub(super) fn apply(tx: &mut Tx<'_>, state: &State) -> Result<Vec<Step>, AppErro
         nodes: BTreeMap::new(),
         seated: BTreeMap::new(),
         roots: BTreeMap::new(),
-        fresh: Vec::new(),
+        going: Vec::new(),
         steps: Vec::new(),
     };
     for node in &state.nodes {
@@ -61,8 +60,8 @@ struct Work {
     seated: BTreeMap<(String, String), String>,
     /// Title → root.
     roots: BTreeMap<String, String>,
-    /// Taken now, with who asked, and what is to become of it.
-    fresh: Vec<(String, String)>,
+    /// Taken now, and to go.
+    going: Vec<String>,
     steps: Vec<Step>,
 }
 
@@ -78,20 +77,15 @@ impl Work {
 
     fn take_node(&mut self, tx: &mut Tx<'_>, wanted: &Node) -> Result<(), AppError> {
         let known = node::find_in_project(tx, &self.project, &wanted.name)?;
-        let (outcome, row) = match known {
-            Some(row) => (Became::Known, row),
-            None => {
-                let key = format!("loopback:{}", wanted.name);
-                let project = Some(self.project.as_str());
-                let row = nodes::register(tx, &self.owner, project, &wanted.name, &key)?;
-                (Became::Taken, row)
-            }
-        };
+        let outcome = known.map_or(Became::Taken, |_| Became::Known);
+        let row = nodes::ensure_keyless(tx, &self.owner, (&self.project, &wanted.name))?;
         self.note("node", &wanted.name, (outcome, None));
         let is_new = node::list_partitions(tx, &row.id)?.is_empty();
         if is_new {
-            let (offer, networks) = offer(wanted);
-            nodes::format_with(tx, &Caller::of_node(&row), &offer, &networks)?;
+            let partitions = wanted.partitions.clone();
+            let offered = offer(String::new(), JsonMap::new(), partitions);
+            let caller = Caller::of_node(&row);
+            nodes::format_with(tx, &caller, &offered.format, &offered.networks)?;
         }
         let outcome = if is_new { Became::Taken } else { Became::Known };
         for (partition, _) in &wanted.partitions {
@@ -230,7 +224,7 @@ impl Work {
             tree::publish(tx, &Caller::of_node(node), &row, &wanted.connection)?;
         }
         if wanted.state == "destroyed" {
-            self.fresh.push((row.id.clone(), name.clone()));
+            self.going.push(row.id.clone());
         }
         self.seated.insert(place, row.id.clone());
         self.note("instance", &name, (Became::Taken, note));
@@ -253,23 +247,12 @@ impl Work {
             ));
         };
         let place = node::find_partition(tx, &node.id, &wanted.partition)?;
-        let Some(place) = place.filter(|place| place.instance_id.is_none()) else {
-            return Ok(Some(
-                "its partition holds another; it has another place".to_owned(),
-            ));
+        let is_put = match place {
+            Some(place) => allocate::put(tx, row, (node.clone(), place))?,
+            None => false,
         };
-        node::free_partition(tx, &row.id)?;
-        node::set_occupant(tx, &place.id, &row.id)?;
-        row.node_id = Some(node.id.clone());
-        row.partition_id = Some(place.id);
-        row.wait_reason = None;
-        instance::set_place(tx, row)?;
-        let data = json!({"node": wanted.node, "partition": wanted.partition});
-        tx.record(event::about(row, event::INSTANCE_ALLOCATED, None, data));
-        if let Some(now) = instance::find(tx, &row.id)? {
-            *row = now;
-        }
-        Ok(None)
+        let note = "its partition holds another; it has another place";
+        Ok((!is_put).then(|| note.to_owned()))
     }
 
     fn take_share(&mut self, tx: &mut Tx<'_>, wanted: &Share) -> Result<(), AppError> {
@@ -369,7 +352,7 @@ impl Work {
     }
 
     fn end_what_goes(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError> {
-        for (id, _) in std::mem::take(&mut self.fresh) {
+        for id in std::mem::take(&mut self.going) {
             // It may have gone with its root.
             let row = instance::find(tx, &id)?;
             if let Some(row) = row.filter(|row| row.requested_state != "destroyed") {
@@ -411,27 +394,4 @@ fn filter(pairs: &[(&str, &str)]) -> JsonMap {
     pairs
         .map(|(key, value)| ((*key).to_owned(), (*value).into()))
         .collect()
-}
-
-/// What a node offers, with the interfaces of each partition as JSON texts.
-fn offer(node: &Node) -> (NodeFormat, Vec<String>) {
-    let networks = node.partitions.iter().map(|(_, networks)| {
-        let of = |network: &super::state::Network| {
-            json!({"interface": network.interface, "address": network.address,
-                "netmask": network.netmask})
-        };
-        serde_json::Value::Array(networks.iter().map(of).collect()).to_string()
-    });
-    let partitions = node
-        .partitions
-        .iter()
-        .map(|(name, networks)| PartitionOffer {
-            name: name.clone(),
-            addresses: networks.iter().map(|one| one.address.clone()).collect(),
-        });
-    let offer = NodeFormat {
-        partitions: partitions.collect(),
-        ..NodeFormat::default()
-    };
-    (offer, networks.collect())
 }

@@ -2,12 +2,14 @@
 //!
 //! Up to version 16 a partition's `requested_by` is the partition that asked for it; since 17 it is
 //! the title of the tree's root, and `requester_id` the partition. Before 11 no row names a node.
+//! Nothing is decided here about what is taken. Start with [`read_state`].
 
 use super::TakeoverError;
 use super::database::{ProxyFile, Row};
-use slapos_api::slap::{Value, python_text, read, read_instance_xml};
+use crate::http::slap::Network;
+use slapos_api::slap::{read, read_instance_xml, texts_of};
 use slapos_api::wire::JsonMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// The first version whose `requested_by` is a title.
@@ -31,14 +33,6 @@ pub(super) struct Node {
     pub(super) name: String,
     /// (partition, its addresses).
     pub(super) partitions: Vec<(String, Vec<Network>)>,
-}
-
-/// An address of a partition.
-#[derive(Debug, Clone)]
-pub(super) struct Network {
-    pub(super) interface: String,
-    pub(super) address: String,
-    pub(super) netmask: String,
 }
 
 /// An order of a release.
@@ -104,6 +98,32 @@ struct Reader<'a> {
     computer: Option<&'a str>,
 }
 
+/// Partitions by name: those of two nodes may bear the same.
+struct Seats<'a> {
+    own: HashMap<(&'a str, &'a str), &'a Row>,
+    any: HashMap<&'a str, (&'a str, &'a Row)>,
+}
+
+impl<'a> Seats<'a> {
+    fn of(partitions: &'a [(String, Row)]) -> Self {
+        let (mut own, mut any) = (HashMap::new(), HashMap::new());
+        for (node, row) in partitions {
+            if let Some(name) = row.get("reference") {
+                own.insert((node.as_str(), name.as_str()), row);
+                any.entry(name.as_str()).or_insert((node.as_str(), row));
+            }
+        }
+        Self { own, any }
+    }
+
+    /// That of the same node, or else the first of that name: a row does not say of which node
+    /// the partition is that asked for it.
+    fn find(&self, node: &'a str, name: &'a str) -> Option<(&'a str, &'a Row)> {
+        let own = self.own.get(&(node, name));
+        own.map(|row| (node, *row)).or(self.any.get(name).copied())
+    }
+}
+
 impl Reader<'_> {
     /// The rows of a table, each with its node.
     fn rows(&self, table: &str, column: &str) -> Result<Vec<(String, Row)>, TakeoverError> {
@@ -149,6 +169,7 @@ impl Reader<'_> {
                     interface: row.get("reference").cloned().unwrap_or_default(),
                     address: self.need(&row, "address", "partition_network")?,
                     netmask: row.get("netmask").cloned().unwrap_or_default(),
+                    ..Network::default()
                 });
             }
         }
@@ -180,6 +201,7 @@ impl Reader<'_> {
     }
 
     fn instances(&self, partitions: &[(String, Row)]) -> Result<Vec<Instance>, TakeoverError> {
+        let seats = Seats::of(partitions);
         let busy = partitions.iter();
         let busy = busy.filter(|(_, row)| row.get("slap_state").is_some_and(|s| s == "busy"));
         busy.map(|(node, row)| {
@@ -195,7 +217,7 @@ impl Reader<'_> {
                 parameters: self.parameters(row.get("xml"), &place)?,
                 connection: self.parameters(row.get("connection_xml"), &place)?,
                 state: text("requested_state").unwrap_or_else(|| "started".to_owned()),
-                root: self.root_of(row, partitions),
+                root: self.root_of(node, row, &seats),
                 asked_by: self.asked_by(row),
             })
         })
@@ -213,21 +235,18 @@ impl Reader<'_> {
     }
 
     /// The title of the root of what is in a row; none when that is itself.
-    fn root_of(&self, row: &Row, partitions: &[(String, Row)]) -> Option<String> {
+    fn root_of(&self, node: &str, row: &Row, seats: &Seats<'_>) -> Option<String> {
         let named = row.get("requested_by").filter(|text| !text.is_empty())?;
         if self.file.schema >= BY_TITLE {
             return Some(named.clone());
         }
-        let find = |name: &str| {
-            let is_it = |row: &&(String, Row)| row.1.get("reference").is_some_and(|r| r == name);
-            partitions.iter().find(is_it).map(|(_, row)| row)
-        };
-        let mut asking = find(named)?;
+        let mut asking = seats.find(node, named)?;
         // No chain is longer than there are partitions, unless it goes round.
-        for _ in 0..partitions.len() {
-            match asking.get("requested_by").filter(|text| !text.is_empty()) {
-                Some(next) => asking = find(next)?,
-                None => return asking.get("partition_reference").cloned(),
+        for _ in 0..seats.own.len() {
+            let (node, row) = asking;
+            match row.get("requested_by").filter(|text| !text.is_empty()) {
+                Some(next) => asking = seats.find(node, next)?,
+                None => return row.get("partition_reference").cloned(),
             }
         }
         None
@@ -272,14 +291,7 @@ impl Reader<'_> {
         let place = format!("the list of shares in a partition of {node}");
         let list = read(text).map_err(|error| self.file.damaged(&place, error))?;
         for share in list.as_items().unwrap_or_default() {
-            let mut parameters = JsonMap::new();
-            for (key, value) in share.as_dict().unwrap_or_default() {
-                let value = match value {
-                    Value::None => String::new(),
-                    other => python_text(other),
-                };
-                parameters.insert(python_text(key), value.into());
-            }
+            let mut parameters = texts_of(share.as_dict().unwrap_or_default());
             let mut take = |key: &str| match parameters.remove(key) {
                 Some(serde_json::Value::String(text)) => Some(text).filter(|text| !text.is_empty()),
                 _ => None,

@@ -106,6 +106,15 @@ fn ask(title: &str, greeting: &str, state: &str) -> SlapRequest {
     }
 }
 
+/// Of the master that the filter names.
+fn named(title: &str, url: &str) -> SlapRequest {
+    SlapRequest {
+        release: "http://any.example.org/software.cfg".to_owned(),
+        filter: vec![("master_url".to_owned(), url.to_owned())],
+        ..ask(title, "x", "started")
+    }
+}
+
 fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.find(key).and_then(Value::as_text).unwrap_or_default()
 }
@@ -144,6 +153,19 @@ impl Two {
         }
     }
 
+    /// The near one again, with one more master that it may be told to ask.
+    fn listing(mut self, url: &str) -> Self {
+        let masters = BTreeMap::from([
+            (self.far_url.clone(), serves(&[FAR_RELEASE])),
+            (url.to_owned(), OtherMaster::default()),
+        ]);
+        let dir = tempfile::tempdir().unwrap();
+        self.near = Proxy::start(dir.path(), any_port(), masters);
+        self.near_dir = dir;
+        self.near.offer(1);
+        self
+    }
+
     fn far(&self) -> &Proxy {
         self.far.as_ref().unwrap()
     }
@@ -151,7 +173,7 @@ impl Two {
     fn waiting(&self) -> Vec<String> {
         let connection = rusqlite::Connection::open(self.near_dir.path().join("proxy.sqlite"));
         let connection = connection.unwrap();
-        let sql = "SELECT title || ' ' || is_pending FROM forward ORDER BY title";
+        let sql = "SELECT title || ' ' || is_pending FROM forward ORDER BY title, is_pending";
         let mut statement = connection.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();
         rows.map(Result::unwrap).collect()
@@ -236,11 +258,6 @@ fn x4_silent_master_is_told_and_asked_again_until_it_took_the_last_word() {
 fn x2_x5_named_master_is_asked_when_it_is_listed_and_another() {
     let two = Two::start();
     let near = two.near.client();
-    let named = |title: &str, url: &str| SlapRequest {
-        release: "http://any.example.org/software.cfg".to_owned(),
-        filter: vec![("master_url".to_owned(), url.to_owned())],
-        ..ask(title, "x", "started")
-    };
     let answer = near.request_instance(&named("a", &two.far_url)).unwrap();
     assert_eq!(text(&answer, "_master_url"), two.far_url);
     let own = near.request_instance(&named("b", &two.near.url())).unwrap();
@@ -313,4 +330,43 @@ fn no_room_at_the_other_master_is_handed_on_and_not_kept() {
         .unwrap_err();
     assert_eq!(error.status(), Some(404), "{error}");
     assert_eq!(two.waiting().len(), 3);
+}
+
+#[test]
+fn x4_what_waits_for_one_master_is_taken_there_though_another_was_asked_since() {
+    let third_dir = tempfile::tempdir().unwrap();
+    let third = Proxy::start(third_dir.path(), any_port(), BTreeMap::new());
+    third.offer(1);
+    let (listen, url) = (third.address, third.url());
+    drop(third);
+    let two = Two::start().listing(&url);
+    let near = two.near.client();
+    let silent = near.request_instance(&named("db", &url)).unwrap_err();
+    assert_eq!(silent.status(), Some(523), "{silent}");
+    near.request_instance(&named("db", &two.far_url)).unwrap();
+    assert_eq!(two.waiting(), ["user_db 0", "user_db 1"]);
+    let third = Proxy::start(third_dir.path(), listen, BTreeMap::new());
+    wait_until("the third proxy to take what waited", LIMIT, || {
+        (two.waiting() == ["user_db 0", "user_db 0"]).then_some(())
+    });
+    assert!(third.told().contains(">user_db<"));
+}
+
+#[test]
+fn request_that_breaks_a_rule_is_refused_here_and_not_handed_on() {
+    let two = Two::start();
+    let near = two.near.client();
+    for broken in [
+        ask("two\nlines", "x", "started"),
+        ask("db", "x", "flying"),
+        SlapRequest {
+            software_type: "t".repeat(1000),
+            ..ask("db", "x", "started")
+        },
+    ] {
+        let error = near.request_instance(&broken).unwrap_err();
+        assert_eq!(error.status(), Some(400), "{error}");
+    }
+    assert_eq!(two.waiting(), Vec::<String>::new());
+    assert!(!two.far().told().contains(">user_"));
 }

@@ -78,7 +78,6 @@ fn run(
         .map_err(|error| error.to_string())?;
     // A release that is built again is not there until it is complete again.
     crate::atomic_file::remove(&folder.join(COMPLETED)).map_err(|error| error.to_string())?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let job = Job::Software(Box::new(SoftwareJob {
         url: url.to_owned(),
         build: SoftwareBuild {
@@ -86,7 +85,7 @@ fn run(
             root: folder,
             shared: Some(node.layout.shared()),
             cache: node.layout.sources(),
-            jobs: u32::try_from(cores).unwrap_or(1),
+            jobs: slapos_build::default_jobs(),
             overrides: Vec::new(),
             only: Vec::new(),
             network: false,

@@ -105,12 +105,13 @@ impl OldMaster {
     /// As every call; also when the node has work and the master does not know it.
     pub fn join(&self, node: &Node, offer: &NodeFormat) -> Result<(), JoinError> {
         let known = self.client.read_node(&self.computer, None);
-        let (is_known, offered) = match &known {
-            Ok(answer) => (true, answer.as_ref().map(|(document, _)| document)),
+        let (is_known, offered) = match known {
+            Ok(answer) => (true, answer.map(|(document, _)| document)),
             // The original answers 404, and 500 where it never knew any node.
             Err(error) if matches!(error.status(), Some(404 | 500)) => (false, None),
-            Err(_) => return Err(JoinError::Master(to_client(known.err(), self.url()))),
+            Err(error) => return Err(self.failed(error).into()),
         };
+        let offered = offered.as_ref();
         let kept = DesiredFile::new(&node.layout.state()).load()?;
         let has_work = kept.is_some_and(|kept| !kept.instances.is_empty());
         let names_none = offered.is_some_and(|document| translate::partition_count(document) == 0);
@@ -129,7 +130,7 @@ impl OldMaster {
         }
         let document = offer_document(&self.computer, offer);
         let told = self.client.offer(&document);
-        told.map_err(|error| JoinError::Master(to_client(Some(error), self.url())))
+        told.map_err(|error| self.failed(error).into())
     }
 
     /// What it wants now.
@@ -140,7 +141,7 @@ impl OldMaster {
         let tag = self.lock().tag.clone();
         let start = Instant::now();
         let answer = self.client.read_node(&self.computer, tag.as_deref());
-        let answer = answer.map_err(|error| to_client(Some(error), self.url()))?;
+        let answer = answer.map_err(|error| self.failed(error))?;
         let mut state = self.lock();
         state.took = start.elapsed();
         let Some((document, tag)) = answer else {
@@ -159,6 +160,7 @@ impl OldMaster {
             state.desired.software = read.software;
             state.desired.instances = read.instances;
         }
+        state.failing.retain(|id, _| read.seats.contains_key(id));
         state.seats = read.seats;
         state.published = read.published;
         state.tag = tag;
@@ -213,8 +215,7 @@ impl OldMaster {
             (Some("failed"), _) => ("softwareInstanceError", said.message.clone()),
             // A broken promise is an error of the instance on this wire.
             (_, Some(broken)) if !broken.is_empty() => {
-                let known = self.lock().failing.insert(said.id.clone(), broken.clone());
-                if known.as_ref() == Some(broken) {
+                if self.lock().failing.get(&said.id) == Some(broken) {
                     return Ok(());
                 }
                 ("softwareInstanceError", Some(broken.join("\n")))
@@ -223,15 +224,17 @@ impl OldMaster {
             (Some("stopped"), _) => ("stoppedComputerPartition", None),
             _ => return Ok(()),
         };
-        if failing.is_some_and(|broken| broken.is_empty()) {
-            self.lock().failing.remove(&said.id);
-        }
         let mut form = place.to_vec();
         let log = log.unwrap_or_default();
         if call == "softwareInstanceError" {
             form.push(("error_log", &log));
         }
-        self.tell(call, &form)
+        self.tell(call, &form)?;
+        // Only what it was told of, so that what did not reach it is said again.
+        if let Some(broken) = failing.filter(|_| said.state.as_deref() != Some("failed")) {
+            self.lock().failing.insert(said.id.clone(), broken);
+        }
+        Ok(())
     }
 
     fn failing_of(&self, said: &InstanceReport) -> Option<Vec<String>> {
@@ -283,8 +286,25 @@ impl OldMaster {
                 tracing::warn!(call, %error, "the master does not know what it was told of");
                 Ok(())
             }
-            Err(error) => Err(to_client(Some(error), self.url())),
-            Ok(()) => Ok(()),
+            told => told.map_err(|error| self.failed(error)),
+        }
+    }
+
+    /// The same failure as one of the native client, as the link knows them.
+    fn failed(&self, error: SlapCallError) -> ClientError {
+        match error {
+            SlapCallError::Unreachable { url, cause } => ClientError::Unreachable { url, cause },
+            SlapCallError::Garbled { url, cause } => ClientError::Garbled { url, cause },
+            error if error.is_temporary() => ClientError::Garbled {
+                url: self.url().to_owned(),
+                cause: error.to_string(),
+            },
+            error => ClientError::Refused(ErrorBody {
+                code: ErrorCode::Invalid,
+                message: error.to_string(),
+                hint: None,
+                field: None,
+            }),
         }
     }
 
@@ -293,24 +313,40 @@ impl OldMaster {
     }
 }
 
-/// The same failure as one of the native client, as the link knows them.
-fn to_client(error: Option<SlapCallError>, url: &str) -> ClientError {
-    let url = url.to_owned();
-    match error {
-        Some(SlapCallError::Unreachable { url, cause }) => ClientError::Unreachable { url, cause },
-        Some(error) if error.is_temporary() => ClientError::Garbled {
-            url,
-            cause: error.to_string(),
-        },
-        Some(error) => ClientError::Refused(ErrorBody {
-            code: ErrorCode::Invalid,
-            message: error.to_string(),
-            hint: None,
-            field: None,
-        }),
-        None => ClientError::Garbled {
-            url,
-            cause: "it answers nothing".to_owned(),
-        },
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slapos_api::wire::node::PromiseReport;
+
+    #[test]
+    fn broken_promise_that_no_master_was_told_of_is_told_again() {
+        let promise = PromiseReport {
+            name: "url.py".to_owned(),
+            state: "broken".to_owned(),
+            message: "no answer".to_owned(),
+            checked_at_us: 1,
+        };
+        let said = InstanceReport {
+            id: "comp-part0".to_owned(),
+            generation: 1,
+            state: Some("started".to_owned()),
+            message: None,
+            connection: None,
+            promises: Some(vec![promise]),
+            processes: None,
+        };
+        let seat = (said.id.clone(), "part0".to_owned());
+        let master = OldMaster {
+            client: SlapClient::new("http://127.0.0.1:9/", SlapTrust::default()).unwrap(),
+            computer: "comp".to_owned(),
+            state: Arc::new(Mutex::new(State {
+                seats: BTreeMap::from([seat]),
+                ..State::default()
+            })),
+        };
+        for _ in 0..2 {
+            let told = master.report_instance(&said);
+            assert!(told.unwrap_err().is_temporary());
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! All work is in `slapos-build`; here its order is made of words, and its news go to [`screen`].
 //! What is in the folder, the JSON and how a build goes on after a kill is taught in docs/building.md.
 
+use super::cache::keys;
 use crate::engine;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::sources;
@@ -22,6 +23,7 @@ Examples:
   slapos build software.cfg --root /srv/try        Into another one
   slapos build software.cfg --part zlib            Only this part and what it needs
   slapos build https://example.org/software.cfg    A profile from the web
+  slapos build software.cfg --from-cache http://10.0.0.1:8780   Where sites are gone
   slapos build software.cfg zlib:version=1.3.1     With an option set above all files
   slapos build software.cfg --json | tail -1       How each part stands, for programs
   slapos build shell zlib                          Stand where the steps of a part stood
@@ -79,6 +81,13 @@ struct How {
     /// root].
     #[arg(long, value_name = "DIR")]
     shared: Option<PathBuf>,
+    /// Another machine's cache, asked for sources before their own sites: one URL, or
+    /// `SHACACHE_URL,SHADIR_URL`. Repeatable.
+    #[arg(long, value_name = "URL", conflicts_with = "offline")]
+    from_cache: Vec<String>,
+    /// Keys or certificates (PEM) whose word counts on what a URL without a hash had. Repeatable.
+    #[arg(long, value_name = "FILE", requires = "from_cache")]
+    trust: Vec<PathBuf>,
     /// Take sources from the cache only.
     #[arg(long)]
     offline: bool,
@@ -98,7 +107,7 @@ pub(crate) fn run(args: Args, root: Option<PathBuf>, json: bool) -> Outcome {
 
 fn build(order: &Order, root: Option<PathBuf>, json: bool) -> Outcome {
     let cancel = Cancel::default();
-    let build = order.build(&build_root(root)?, cancel.clone());
+    let build = order.build(&build_root(root)?, cancel.clone())?;
     engine::on_interrupt(move || cancel.raise())?;
     let mut screen = screen::Screen::new(json);
     let report = slapos_build::report_software(&build, &mut |news| screen.show(&news));
@@ -114,8 +123,8 @@ fn build(order: &Order, root: Option<PathBuf>, json: bool) -> Outcome {
 }
 
 impl Order {
-    fn build(&self, root: &Path, cancel: Cancel) -> SoftwareBuild {
-        SoftwareBuild {
+    fn build(&self, root: &Path, cancel: Cancel) -> Result<SoftwareBuild, Failure> {
+        Ok(SoftwareBuild {
             profile: self.file.clone().unwrap_or_default(),
             root: root.to_owned(),
             shared: Some(self.how.shared(root)),
@@ -126,11 +135,13 @@ impl Order {
             path: slapos_build::default_path(),
             network: self.how.network,
             origins: Origins {
+                caches: self.how.from_cache.clone(),
+                trusted: keys(&self.how.trust)?,
                 url: !self.how.offline,
                 debian: !self.how.offline,
             },
             cancel,
-        }
+        })
     }
 }
 

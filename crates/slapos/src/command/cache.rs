@@ -6,7 +6,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::sources;
 use crate::print;
 use clap::Subcommand;
-use slapos_cache::{RemoteCache, Signer, Store, Trusted, Wire};
+use slapos_cache::{Signer, Store, Trusted};
 use std::path::{Path, PathBuf};
 
 mod archive;
@@ -82,13 +82,24 @@ pub(crate) fn run(args: Args, root: Option<&Path>, json: bool) -> Outcome {
     }
 }
 
+/// The texts of these files, one after the other; each must have a key, and an error names its file.
+pub(super) fn keys(files: &[PathBuf]) -> Result<String, Failure> {
+    files.iter().try_fold(String::new(), |mut all, file| {
+        let text = read(file)?;
+        Trusted::parse(&text)
+            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+        all.push_str(&text);
+        all.push('\n');
+        Ok(all)
+    })
+}
+
 /// The keys in these files.
 fn trusted(files: &[PathBuf]) -> Result<Trusted, Failure> {
-    files.iter().try_fold(Trusted::default(), |trusted, file| {
-        let more = Trusted::parse(&read(file)?);
-        more.map(|more| trusted.and(more))
-            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))
-    })
+    match files {
+        [] => Ok(Trusted::default()),
+        _ => Trusted::parse(&keys(files)?).map_err(|error| Failure::new(error.to_string())),
+    }
 }
 
 fn signer(file: &Path) -> Result<Signer, Failure> {
@@ -98,18 +109,6 @@ fn signer(file: &Path) -> Result<Signer, Failure> {
 
 fn read(file: &Path) -> Result<String, Failure> {
     fs_err::read_to_string(file).map_err(|error| Failure::new(error.to_string()))
-}
-
-/// A cache from words: one URL is ours, two with a comma between them are shacache and shadir.
-fn remote(words: &str, trusted: Trusted) -> RemoteCache {
-    let wire = match words.split_once(',') {
-        None => Wire::Native(words.to_owned()),
-        Some((contents, entries)) => Wire::Shacache {
-            contents: contents.trim().to_owned(),
-            entries: entries.trim().to_owned(),
-        },
-    };
-    RemoteCache::new(wire, trusted)
 }
 
 fn told(value: &serde_json::Value, text: &str, json: bool) -> Outcome {

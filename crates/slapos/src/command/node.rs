@@ -78,7 +78,7 @@ pub(crate) fn run(context: &Context, args: Args) -> Outcome {
         Action::Software(step) => software(context, cfg, step),
         Action::Instance(step) => instance(context, cfg, step),
         Action::Promise(step) => promise(context, cfg, step),
-        Action::Prune(args) => prune::run(context, &args),
+        Action::Prune(args) => prune::run(context, cfg, &args),
         Action::Status => status(context, cfg),
     }
 }

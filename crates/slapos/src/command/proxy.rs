@@ -70,21 +70,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let Action::Start(args) = args.action;
     let _ = args.verbose;
     let path = cfg_path(args.cfg.as_deref());
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Failure::new(format!(
-            "cannot read the configuration {}: {error}",
-            path.display()
-        ))
-        .with_hint("name the file with --cfg FILE")
-    })?;
-    let ini = Ini::parse(&text).map_err(|error| {
-        Failure::new(format!(
-            "{}:{}: {}",
-            path.display(),
-            error.line,
-            error.cause
-        ))
-    })?;
+    let ini = Ini::open(&path)?;
     let settings = Settings::read(&ini, &args)?;
     note_all(&settings.left_out(&ini));
     let log = settings.log_file.clone();
@@ -118,14 +104,7 @@ struct Settings {
 
 impl Settings {
     fn read(ini: &Ini, args: &StartArgs) -> Result<Self, Failure> {
-        // The original fills what is left out from [slapproxy], then from [slapos].
-        let find = |key: &str| {
-            let value = |section: &str| {
-                let found = ini.find(section, key);
-                found.map_err(|cause| Failure::new(format!("[{section}] {key}: {cause}")))
-            };
-            Ok::<_, Failure>(value("slapproxy")?.or(value("slapos")?))
-        };
+        let find = |key: &str| ini.find_or_general("slapproxy", key);
         let need = |key: &str| {
             find(key)?.ok_or_else(|| {
                 Failure::new(format!("the configuration says no `{key}`"))

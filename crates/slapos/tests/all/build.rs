@@ -56,6 +56,21 @@ impl Builds {
         self.world.command(&all)
     }
 
+    /// Builds into `release` with the shared parts of the node: where the one that it uses is.
+    fn share_parts(&self, release: &Path) -> PathBuf {
+        let shared = self.world.root().join("shared");
+        let words = [
+            "--root",
+            release.to_str().unwrap(),
+            "--shared",
+            shared.to_str().unwrap(),
+        ];
+        let (last, _) = self.json(&words);
+        let used = Path::new(last["parts"]["hello"]["location"].as_str().unwrap());
+        assert!(used.starts_with(&shared), "{last}");
+        used.to_owned()
+    }
+
     /// The last object, and the exit code.
     fn json(&self, words: &[&str]) -> (Json, Option<i32>) {
         let mut words = words.to_vec();
@@ -297,16 +312,7 @@ fn node_prune_removes_what_no_release_names() {
     let root = builds.world.root();
     let unused = root.join("shared/zlib/0123456789abcdef0123456789abcdef");
     fs_err::create_dir_all(&unused).unwrap();
-    let (release, shared) = (root.join("software/release"), root.join("shared"));
-    let words = [
-        "--root",
-        release.to_str().unwrap(),
-        "--shared",
-        shared.to_str().unwrap(),
-    ];
-    let (last, _) = builds.json(&words);
-    let used = Path::new(last["parts"]["hello"]["location"].as_str().unwrap());
-    assert!(used.starts_with(&shared), "{last}");
+    let used = builds.share_parts(&root.join("software/release"));
     let ran = builds.world.run(&["node", "prune", "--dry-run"]);
     assert_eq!(ran.code, Some(0), "{}", ran.shown());
     assert!(
@@ -321,4 +327,22 @@ fn node_prune_removes_what_no_release_names() {
         ran.stdout
     );
     assert!(!unused.exists() && used.join("bin/program").exists());
+}
+
+#[test]
+fn node_prune_of_a_node_with_a_cfg_looks_where_its_releases_are() {
+    let builds = Builds::new();
+    let elsewhere = builds.world.path().join("opt/slapgrid");
+    let used = builds.share_parts(&elsewhere.join("release"));
+    let cfg = builds.world.path().join("slapos.cfg");
+    let text = format!(
+        "[slapos]\ncomputer_id = comp\nmaster_url = http://127.0.0.1:9/\nsoftware_root = {}\n",
+        elsewhere.display()
+    );
+    fs_err::write(&cfg, text).unwrap();
+    let ran = builds
+        .world
+        .run(&["node", "prune", "--json", "--cfg", cfg.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.shown());
+    assert!(used.join("bin/program").exists(), "{}", ran.stdout);
 }

@@ -119,6 +119,11 @@ impl Project {
         command
     }
 
+    /// Writes everything to the disk that waits for it.
+    pub(super) fn settle(&self) -> Outcome {
+        self.shell("sync -f .").map(drop)
+    }
+
     pub(super) fn profile(&self) -> PathBuf {
         self.folder.join("software.cfg")
     }

@@ -6,6 +6,7 @@ use super::super::figure::{Figure, Goal, Spread};
 use super::super::load::{call, play};
 use super::super::process::send;
 use super::super::wait::pause;
+use super::order::count_refused;
 use super::side::Side;
 use super::{Run, ahead};
 use crate::Outcome;
@@ -126,7 +127,7 @@ fn fill(side: &Side) -> Outcome {
     let requests: Vec<Vec<u8>> = (0..INSTANCES)
         .map(|index| side.ask().request(&format!("full-{index}"), computer))
         .collect();
-    play(side.address, &requests, 64).map(drop)
+    count_refused(side, &play(side.address, &requests, 64)?).map(drop)
 }
 
 fn starts(side: &mut Side, count: usize) -> Result<Spread, String> {

@@ -1,5 +1,6 @@
 //! What the servers are asked, as bytes: the forms of the old wire.
 
+use slapos_api::client::escape;
 use slapos_api::slap::{Value, write};
 use std::net::SocketAddr;
 
@@ -23,7 +24,7 @@ impl Call<'_> {
     pub(super) fn post(&self, path: &str, form: &[(&str, &str)]) -> Vec<u8> {
         let pairs: Vec<String> = form
             .iter()
-            .map(|(name, value)| format!("{name}={}", quoted(value)))
+            .map(|(name, value)| format!("{name}={}", escape(value)))
             .collect();
         let (address, token, body) = (self.address, self.token_line(), pairs.join("&"));
         format!(
@@ -137,25 +138,4 @@ fn texts(pairs: &[(&str, &str)]) -> Value {
 fn marshal(value: &Value) -> String {
     // Only texts of this file are written, and none of them holds what XML cannot.
     write(value).unwrap_or_default()
-}
-
-/// As a form has it: all but letters, digits and three marks as `%XX`.
-fn quoted(text: &str) -> String {
-    let quote = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(quote).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quoted_leaves_no_mark_of_a_form() {
-        assert_eq!(quoted("a b&c=é"), "a%20b%26c%3D%C3%A9");
-    }
 }

@@ -1,7 +1,7 @@
 //! What is read, what is refused, and that writing and reading are inverse.
 
 use super::*;
-use crate::slap::write;
+use crate::slap::{read_instance_xml, write, write_instance_xml};
 
 fn inner(text: &str) -> Result<Value, SlapError> {
     read(&format!("<marshal>{text}</marshal>"))
@@ -85,6 +85,41 @@ fn read_references_that_double_are_bounded() {
 }
 
 #[test]
+fn read_references_to_a_long_text_are_bounded() {
+    let long = "x".repeat(1_000_000);
+    let again = "<reference id=\"i1\"/>".repeat(100);
+    let list = format!("<list id=\"i1\"><string>{long}</string></list>");
+    let result = inner(&format!("<list id=\"i0\">{list}{again}</list>"));
+    assert_eq!(result, Err(SlapError::TooLarge("of too much text")));
+    // Neither are the copies that are kept for them.
+    let (mut text, levels) = (format!("<string>{long}</string>"), 2..40);
+    for level in levels.clone() {
+        text = format!("<list id=\"i{level}\">{text}</list>");
+    }
+    let again: String = levels
+        .map(|id| format!("<reference id=\"i{id}\"/>"))
+        .collect();
+    let result = inner(&format!("<list id=\"i0\">{text}{again}</list>"));
+    assert_eq!(result, Err(SlapError::TooLarge("of too much text")));
+}
+
+#[test]
+fn read_references_make_nothing_deeper_than_its_limit() {
+    let nested = |id: &str, depth: usize, inside: &str| {
+        let (open, close) = ("<tuple>".repeat(depth), "</tuple>".repeat(depth));
+        format!("<list id=\"{id}\">{open}{inside}{close}</list>")
+    };
+    let two = |depth: usize| {
+        let second = nested("i2", depth, "<reference id=\"i1\"/>");
+        inner(&format!("<tuple>{}{second}</tuple>", nested("i1", 30, "")))
+    };
+    // A tuple, a list, so many tuples; then a list and thirty tuples.
+    assert!(two(MARSHAL_DEPTH_MAX - 2 - 31).is_ok());
+    let one_more = two(MARSHAL_DEPTH_MAX - 2 - 30);
+    assert_eq!(one_more, Err(SlapError::TooLarge("nested too deeply")));
+}
+
+#[test]
 fn read_deep_nesting_is_refused() {
     let text = format!(
         "{}{}",
@@ -114,7 +149,138 @@ fn any_value() -> impl proptest::strategy::Strategy<Value = Value> {
     })
 }
 
+/// A document in which containers are named and named ones stand again.
+fn any_document() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let leaf = prop_oneof![
+        (0..6).prop_map(|id| format!("<reference id=\"i{id}\"/>")),
+        "[ a-z&é]{0,9}".prop_map(|text| {
+            let text = text.replace('&', "&amp;amp;");
+            format!("<string>{text}</string>")
+        }),
+        any::<i32>().prop_map(|number| format!("<int>{number}</int>")),
+        Just("<none/>".to_owned()),
+    ];
+    let inside = leaf.prop_recursive(20, 120, 5, |inner| {
+        let items = prop::collection::vec(inner, 0..5);
+        (items, 0..6, "(list|set|tuple)")
+            .prop_map(|(items, id, tag)| format!("<{tag} id=\"i{id}\">{}</{tag}>", items.concat()))
+    });
+    inside.prop_map(|inside| format!("<marshal>{inside}</marshal>"))
+}
+
+/// Another text made of a text: pieces of it cut out, said again or put elsewhere, bytes changed.
+fn mutated(text: &str, cuts: &[(usize, usize, usize, u8)]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for &(from, to, at, byte) in cuts {
+        let length = bytes.len().max(1);
+        let (from, to, at) = (from % length, to % length, at % length);
+        let piece = bytes.get(from.min(to)..from.max(to)).unwrap_or_default();
+        let piece = piece.to_vec();
+        match byte % 3 {
+            0 => drop(bytes.drain(from.min(to)..from.max(to))),
+            1 => drop(bytes.splice(at..at, piece)),
+            _ => bytes
+                .iter_mut()
+                .skip(at)
+                .take(1)
+                .for_each(|one| *one = byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn any_cuts() -> impl proptest::strategy::Strategy<Value = Vec<(usize, usize, usize, u8)>> {
+    let number = 0..10_000_usize;
+    let cut = (
+        number.clone(),
+        number.clone(),
+        number,
+        proptest::num::u8::ANY,
+    );
+    proptest::collection::vec(cut, 1..6)
+}
+
+/// How many values and bytes of text it holds.
+fn size(value: &Value) -> (usize, usize) {
+    let sum = |items: &[Value]| {
+        let sizes = items.iter().map(size);
+        sizes.fold((1, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    };
+    match value {
+        Value::Text(text) => (1, text.len()),
+        Value::Tuple(items) | Value::List(items) | Value::Set(items) => sum(items),
+        Value::Dict(entries) => {
+            let flat: Vec<Value> = entries
+                .iter()
+                .flat_map(|(k, v)| [k.clone(), v.clone()])
+                .collect();
+            sum(&flat)
+        }
+        Value::Object {
+            arguments, state, ..
+        } => {
+            let parts = [Value::Tuple(arguments.clone()), Value::Dict(state.clone())];
+            sum(&parts)
+        }
+        _ => (1, 0),
+    }
+}
+
+/// Whatever is read is within the limits, and can be told again unless XML has no form for it.
+fn check_read(text: &str) -> Result<(), proptest::test_runner::TestCaseError> {
+    if let Ok(value) = read(text) {
+        let (values, bytes) = size(&value);
+        proptest::prop_assert!(values <= MARSHAL_VALUES_MAX && bytes <= MARSHAL_TEXT_BYTES_MAX);
+        proptest::prop_assert!(height(&value) <= MARSHAL_DEPTH_MAX);
+        if let Ok(told) = write(&value) {
+            proptest::prop_assert_eq!(read(&told).is_ok(), true);
+        }
+    }
+    Ok(())
+}
+
 proptest::proptest! {
+    #[test]
+    fn read_any_bytes_never_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+        check_read(&String::from_utf8_lossy(&bytes))?;
+        check_read(&format!("<marshal>{}</marshal>", String::from_utf8_lossy(&bytes)))?;
+    }
+
+    #[test]
+    fn read_any_document_and_what_is_made_of_it_stays_within_limits(
+        text in any_document(),
+        cuts in any_cuts(),
+    ) {
+        check_read(&text)?;
+        check_read(&mutated(&text, &cuts))?;
+    }
+
+    #[test]
+    fn read_what_is_made_of_a_written_value_stays_within_limits(
+        value in any_value(),
+        cuts in any_cuts(),
+    ) {
+        check_read(&mutated(&write(&value).unwrap(), &cuts))?;
+    }
+
+    #[test]
+    fn read_instance_xml_of_anything_never_panics(
+        pairs in proptest::collection::btree_map("[a-z&\"é]{0,6}", "[ -~é\n]{0,9}", 0..6),
+        cuts in any_cuts(),
+    ) {
+        let text = write_instance_xml(&pairs);
+        let read_back = read_instance_xml(&text).unwrap();
+        proptest::prop_assert_eq!(read_back.len(), pairs.len());
+        let other = mutated(&text, &cuts);
+        if let Ok(found) = read_instance_xml(&other) {
+            let bytes = found.iter().map(|(key, value)| {
+                key.len() + value.as_ref().map_or(0, String::len)
+            });
+            proptest::prop_assert!(bytes.sum::<usize>() <= other.len());
+        }
+    }
+
     #[test]
     fn m09_writing_and_reading_are_inverse(value in any_value()) {
         let text = write(&value).unwrap();

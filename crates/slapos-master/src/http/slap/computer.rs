@@ -208,16 +208,7 @@ pub fn ensure_node(tx: &mut Tx<'_>, dialect: &Dialect, name: &str) -> Result<(),
     let owner = dialect.caller(tx, &Proof::None)?;
     let project = owner.roles().first().map(|held| held.project_id.clone());
     let project = project.ok_or_else(|| AppError::not_found("project"))?;
-    if node::find_in_project(tx, &project, name)?.is_none() {
-        rules::register(
-            tx,
-            &owner,
-            Some(&project),
-            name,
-            &format!("loopback:{name}"),
-        )?;
-    }
-    Ok(())
+    rules::ensure_keyless(tx, &owner, (&project, name)).map(drop)
 }
 
 /// `POST useComputer`.

@@ -38,6 +38,15 @@ pub struct ProxyDialect {
     pub run_id: String,
 }
 
+impl ProxyDialect {
+    /// The other master that is always asked for a release.
+    pub(super) fn master_of(&self, release: &str) -> Option<&str> {
+        let mut masters = self.masters.iter();
+        let found = masters.find(|(_, other)| other.releases.iter().any(|one| one == release));
+        found.map(|(url, _)| url.as_str())
+    }
+}
+
 /// Name → release, as `app::instance::request_row` wants it.
 pub(super) type Resolve = fn(&mut Tx<'_>, &str) -> Result<catalog::Resolved, AppError>;
 

@@ -8,9 +8,9 @@ use slapos_api::wire::JsonMap;
 use slapos_api::wire::node::{NodeFormat, PartitionOffer};
 
 /// A node's offer, with the interfaces of each partition as JSON texts.
-pub(in crate::http) struct Offer {
-    pub(in crate::http) format: NodeFormat,
-    pub(in crate::http) networks: Vec<String>,
+pub(crate) struct Offer {
+    pub(crate) format: NodeFormat,
+    pub(crate) networks: Vec<String>,
 }
 
 /// Facts that are kept of a node besides its partitions, as it names them.
@@ -43,7 +43,7 @@ pub(super) fn read_document(document: &Value) -> Result<(String, Offer), Refusal
 }
 
 /// Puts an offer together.
-pub(in crate::http) fn offer(
+pub(crate) fn offer(
     version: String,
     facts: JsonMap,
     partitions: Vec<(String, Vec<Network>)>,

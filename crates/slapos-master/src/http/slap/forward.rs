@@ -1,23 +1,27 @@
 //! Which requests another master serves, and how its answer is handed on.
 //!
 //! As the original's proxy: by the filter's `master_url`, or by a list of releases; only what is not
-//! here already. What was forwarded once goes on to be, whatever the filter says.
+//! here already. What was forwarded once goes on to be, whatever the filter says. What breaks a rule
+//! of ours is refused here as if it were served here. Start with [`forward`].
 
 use super::answer::Refusal;
-use super::request::Asked;
+use super::request::{Asked, prepare};
 use super::{Face, ProxyDialect};
-use crate::app::Proof;
 use crate::app::requester::Requester;
+use crate::app::{Proof, instance as rules};
 use crate::forward::NotTaken;
 use crate::store::{forward, instance};
 use axum::http::StatusCode;
 use serde_json::Value as Json;
-use slapos_api::slap::{SlapRequest, Value};
+use slapos_api::slap::{SlapRequest, Value, text_of};
 use slapos_api::wire::JsonMap;
 use std::sync::Arc;
 
 /// The key of a filter that names another master.
-const MASTER_KEY: &str = "master_url";
+pub(super) const MASTER_KEY: &str = "master_url";
+
+/// As the original answers where another master is silent.
+const SILENT: u16 = 523;
 
 /// The answer of another master, when one is to serve what is asked.
 pub(super) async fn forward(
@@ -40,11 +44,9 @@ pub(super) async fn forward(
     if is_here {
         return Ok(None);
     }
-    let by_list = proxy.masters.iter();
-    let mut by_list = by_list.filter(|(_, other)| other.releases.contains(&asked.release));
     let Some(url) = named
         .or(forwarded.filter(|url| proxy.masters.contains_key(url)))
-        .or_else(|| by_list.next().map(|(url, _)| url.clone()))
+        .or_else(|| proxy.master_of(&asked.release).map(str::to_owned))
     else {
         return Ok(None);
     };
@@ -59,21 +61,16 @@ pub(super) async fn forward(
         Ok(answer) => handed_on(answer, &url, &asked.release).map(Some),
         Err(NotTaken::IsSelf) => Ok(None),
         Err(NotTaken::Store(error)) => Err(error.into()),
-        Err(NotTaken::Unsendable(text)) => Err(not_found(text)),
-        Err(NotTaken::Refused(status, text)) => {
+        Err(error) => {
+            let status = match &error {
+                NotTaken::Refused(status, _) => *status,
+                NotTaken::Later(_) => SILENT,
+                _ => 404,
+            };
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-            Err(Refusal::Status(status, text))
+            Err(Refusal::Status(status, error.to_string()))
         }
-        Err(NotTaken::Later(text)) => Err(Refusal::Status(
-            unreachable(),
-            format!("{text}; it is kept, and asked again until it is taken"),
-        )),
     }
-}
-
-/// 523, as the original answers where another master is silent.
-fn unreachable() -> StatusCode {
-    StatusCode::from_u16(523).unwrap_or(StatusCode::BAD_GATEWAY)
 }
 
 fn not_found(text: String) -> Refusal {
@@ -112,20 +109,18 @@ async fn find_known(
         Arc::clone(asked),
     );
     let reading = face.context.store.read(move |tx| {
-        let seat = asked.seat.as_ref();
-        let seat = seat.map(|(seat, is_header)| (seat, *is_header));
-        let caller = dialect.requester(tx, &proof, seat)?;
-        let requester = Requester::find(tx, &caller, None).map_err(Refusal::from)?;
+        let (caller, request) = prepare(tx, &dialect, &proof, &asked)?;
+        rules::check(&request)?;
+        let requester = Requester::find(tx, &caller, request.project.as_deref())?;
         let is_here = match requester {
             Some(by) => {
                 instance::find_asked(tx, &by.subject_id, &asked.title, asked.shared)?.is_some()
             }
             None => false,
         };
-        let forwarded = forward::find(tx, &title, asked.shared)?;
         Ok::<_, Refusal>(Known {
             is_here,
-            forwarded: forwarded.map(|row| row.master_url),
+            forwarded: forward::find_master(tx, (&title, asked.shared))?,
         })
     });
     reading.await
@@ -136,10 +131,7 @@ fn words(asked: &Asked, title: String, has_seat: bool) -> SlapRequest {
     let texts = |map: &JsonMap| -> Vec<(String, String)> {
         let pairs = map.iter();
         pairs
-            .map(|(key, value)| {
-                let text = value.as_str().map(str::to_owned);
-                (key.clone(), text.unwrap_or_else(|| value.to_string()))
-            })
+            .map(|(key, value)| (key.clone(), text_of(value)))
             .collect()
     };
     let mut filter = texts(&asked.filter);

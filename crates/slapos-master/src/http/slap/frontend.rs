@@ -4,6 +4,7 @@
 //! proxy also offers to relay https; it is an open relay and is left out (docs/compatibility.md).
 
 use super::Dialect;
+use super::forward::MASTER_KEY;
 use super::request::Asked;
 use serde_json::Value as Json;
 use slapos_api::slap::{Class, Value};
@@ -25,10 +26,7 @@ pub(in crate::http) struct FakeFrontend {
 /// The answer, when such a frontend is asked of a proxy with all that it needs.
 pub(in crate::http) fn find(dialect: &Dialect, asked: &Asked) -> Option<FakeFrontend> {
     let proxy = dialect.proxy().filter(|_| asked.shared)?;
-    let mut others = proxy.masters.values();
-    if asked.filter.contains_key("master_url")
-        || others.any(|other| other.releases.contains(&asked.release))
-    {
+    if asked.filter.contains_key(MASTER_KEY) || proxy.master_of(&asked.release).is_some() {
         return None;
     }
     let parameter = |name: &str| {

@@ -14,20 +14,20 @@ use std::collections::BTreeMap;
 
 /// An address as an old node names it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(in crate::http) struct Network {
+pub(crate) struct Network {
     /// Name of the interface.
-    pub(in crate::http) interface: String,
+    pub(crate) interface: String,
     /// The address.
-    pub(in crate::http) address: String,
+    pub(crate) address: String,
     /// Its mask.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(in crate::http) netmask: String,
+    pub(crate) netmask: String,
     /// The gateway, where there is one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(in crate::http) gateway: String,
+    pub(crate) gateway: String,
     /// The network.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(in crate::http) network: String,
+    pub(crate) network: String,
 }
 
 /// The addresses of a partition; those of a node of ours have no interface but the partition.

@@ -211,7 +211,7 @@ fn has_place(row: &InstanceRow) -> bool {
 }
 
 /// The same in the words of the rules.
-fn prepare(
+pub(super) fn prepare(
     tx: &mut Tx<'_>,
     dialect: &Dialect,
     proof: &Proof,

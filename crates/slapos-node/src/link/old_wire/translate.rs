@@ -1,7 +1,7 @@
 //! Documents of the old wire ↔ what the agent works from. Nothing of a document is trusted: an item
 //! that cannot be understood is left out by the agent, a document that is none is refused whole.
 
-use slapos_api::slap::{Value, python_text};
+use slapos_api::slap::{Value, python_text, text_of, texts_of, unwrapped};
 use slapos_api::wire::JsonMap;
 use slapos_api::wire::node::{DesiredInstance, DesiredSoftware, NodeFormat, SharedInstance};
 use std::collections::BTreeMap;
@@ -64,7 +64,7 @@ pub(super) fn read_node(document: &Value) -> Result<ReadNode, String> {
         let values = partition.find("_connection_dict").and_then(Value::as_dict);
         let (id, seat) = (instance.id.clone(), instance.partition.clone());
         read.published
-            .insert(id.clone(), to_map(values.unwrap_or_default(), &[]));
+            .insert(id.clone(), texts_of(values.unwrap_or_default()));
         read.seats.insert(id, seat);
         read.instances.push(instance);
     }
@@ -97,7 +97,7 @@ fn read_partition(partition: &Value) -> Option<DesiredInstance> {
         software,
         software_type: of_given("slap_software_type").unwrap_or_else(|| "default".to_owned()),
         state: text(partition, "_requested_state")?,
-        parameters: unwrapped(to_map(entries, RESERVED)),
+        parameters: unwrapped(without(entries, RESERVED)),
         shared: shares.iter().filter_map(read_share).collect(),
     })
 }
@@ -107,7 +107,7 @@ fn read_share(share: &Value) -> Option<SharedInstance> {
     Some(SharedInstance {
         name: text(share, "slave_title").unwrap_or_else(|| id.clone()),
         id,
-        parameters: unwrapped(to_map(share.as_dict()?, RESERVED_OF_SHARE)),
+        parameters: unwrapped(without(share.as_dict()?, RESERVED_OF_SHARE)),
     })
 }
 
@@ -122,27 +122,11 @@ fn generation(timestamp: Option<&str>) -> i64 {
     format!("{whole}{part}").parse().unwrap_or(1)
 }
 
-/// Where a client wrapped all parameters in one JSON text, what is in it.
-fn unwrapped(map: JsonMap) -> JsonMap {
-    let inner = match (map.len(), map.get("_")) {
-        (1, Some(serde_json::Value::String(text))) => serde_json::from_str::<JsonMap>(text).ok(),
-        _ => None,
-    };
-    inner.unwrap_or(map)
-}
-
-fn to_map(entries: &[(Value, Value)], without: &[&str]) -> JsonMap {
-    let pairs = entries.iter().map(|(key, value)| {
-        let value = match value {
-            Value::None => String::new(),
-            other => python_text(other),
-        };
-        (python_text(key), value)
-    });
-    pairs
-        .filter(|(key, _)| !without.contains(&key.as_str()))
-        .map(|(key, value)| (key, value.into()))
-        .collect()
+/// The entries of a document without those that this wire put among them.
+fn without(entries: &[(Value, Value)], reserved: &[&str]) -> JsonMap {
+    let mut map = texts_of(entries);
+    map.retain(|key, _| !reserved.contains(&key.as_str()));
+    map
 }
 
 fn text(value: &Value, key: &str) -> Option<String> {
@@ -156,13 +140,7 @@ fn text(value: &Value, key: &str) -> Option<String> {
 pub(super) fn texts(map: &JsonMap) -> JsonMap {
     let pairs = map.iter();
     pairs
-        .map(|(key, value)| {
-            let text = value.as_str().map(str::to_owned);
-            (
-                key.clone(),
-                text.unwrap_or_else(|| value.to_string()).into(),
-            )
-        })
+        .map(|(key, value)| (key.clone(), text_of(value).into()))
         .collect()
 }
 
@@ -326,6 +304,59 @@ mod tests {
         assert_eq!(generation(Some("12.1234567")), 12_123_456);
         assert_eq!(generation(Some("None")), 1);
         assert_eq!(generation(None), 1);
+    }
+
+    /// Anything, with the keys that are looked for among it.
+    fn any_value() -> impl proptest::strategy::Strategy<Value = Value> {
+        use proptest::prelude::*;
+        let key = "(_computer_partition_list|_software_release_list|_software_release_document|\
+            _software_release|_requested_state|_partition_id|_parameter_dict|_connection_dict|\
+            _instance_guid|slave_instance_list|slave_reference|timestamp|_|x)";
+        let leaf = prop_oneof![
+            Just(Value::None),
+            "[-0-9.é{}]{0,12}".prop_map(Value::Text),
+            any::<i64>().prop_map(Value::int),
+        ];
+        leaf.prop_recursive(5, 60, 8, move |inner| {
+            let entry = (key, inner.clone());
+            let entries = prop::collection::vec(entry, 0..10).prop_map(|entries| {
+                let entries = entries.into_iter();
+                entries
+                    .map(|(key, value)| (Value::Text(key), value))
+                    .collect::<Vec<_>>()
+            });
+            prop_oneof![
+                prop::collection::vec(inner, 0..8).prop_map(Value::List),
+                entries.clone().prop_map(Value::Dict),
+                entries.prop_map(|state| Value::Object {
+                    class: Class::ComputerPartition,
+                    arguments: vec![],
+                    state,
+                }),
+            ]
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn read_node_of_anything_never_panics_and_seats_what_it_reads(
+            partitions in proptest::collection::vec(any_value(), 0..6),
+            other in any_value(),
+        ) {
+            drop(read_node(&other));
+            let count = partitions.len();
+            if let Ok(read) = read_node(&node(partitions)) {
+                proptest::prop_assert!(read.instances.len() <= count);
+                for instance in &read.instances {
+                    proptest::prop_assert!(read.seats.contains_key(&instance.id));
+                }
+            }
+        }
+
+        #[test]
+        fn generation_of_any_text_never_panics(text in "\\PC{0,40}") {
+            generation(Some(&text));
+        }
     }
 
     #[test]

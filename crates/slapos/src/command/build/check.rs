@@ -61,7 +61,7 @@ fn build(
         }
         _ => {}
     }
-    let build = args.order.build(place, cancel.clone());
+    let build = args.order.build(place, cancel.clone())?;
     let mut screen = Screen::new(json);
     let built = slapos_build::build_software(&build, &mut |news| screen.show(&news));
     screen.end();

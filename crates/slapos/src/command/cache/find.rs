@@ -4,7 +4,7 @@ use super::Place;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print;
 use serde_json::{Value, json};
-use slapos_cache::{Cache, DebianOrigin, Hash, Presence, Source, UrlOrigin};
+use slapos_cache::{Cache, DebianOrigin, Hash, Presence, RemoteCache, Source, UrlOrigin};
 use std::path::{Path, PathBuf};
 
 /// Tell where a source still is: here, in caches, at its site, in the Debian source archive.
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, root: Option<&Path>, json: bool) -> Outcome {
     let debian = store.dir().join("debian");
     let mut cache = Cache::new(store);
     for words in &args.cache {
-        cache = cache.with(super::remote(words, trusted.clone()));
+        cache = cache.with(RemoteCache::new(words.as_str().into(), trusted.clone()));
     }
     cache = cache.with(UrlOrigin::default());
     if !args.no_debian {

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Outcome};
 use serde_json::{Map, Value, json};
-use slapos_cache::{Entry, Trusted, key_of_url};
+use slapos_cache::{Entry, RemoteCache, Trusted, key_of_url};
 use std::path::PathBuf;
 
 /// Put a file into a cache that is served, and say with your signature what it is.
@@ -33,7 +33,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, json: bool) -> Outcome {
     let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", args.to));
-    let mut cache = super::remote(&args.to, Trusted::default());
+    let mut cache = RemoteCache::new(args.to.as_str().into(), Trusted::default());
     if let Some(file) = &args.token {
         cache = cache.with_token(super::read(file)?.trim());
     }

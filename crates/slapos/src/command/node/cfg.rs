@@ -41,38 +41,16 @@ pub(crate) struct NodeCfg {
 
 /// Reads such a file.
 pub(crate) fn read(path: &Path) -> Result<NodeCfg, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(format!(
-            "cannot read the configuration {}: {error}",
-            path.display()
-        ))
-        .with_hint("name the file with --cfg FILE")
-    })?;
-    let ini = Ini::parse(&text).map_err(|error| {
-        Failure::new(format!(
-            "{}:{}: {}",
-            path.display(),
-            error.line,
-            error.cause
-        ))
-    })?;
+    let ini = Ini::open(path)?;
     read_ini(&ini).map_err(|failure| Failure::new(format!("{}: {failure}", path.display())))
 }
 
 fn read_ini(ini: &Ini) -> Result<NodeCfg, Failure> {
-    // The original fills what a section leaves out from [slapos].
-    let find = |section: &str, key: &str| {
-        let own = ini.find(section, key);
-        let found = own.and_then(|own| match own {
-            Some(own) => Ok(Some(own)),
-            None => ini.find("slapos", key),
-        });
-        found.map_err(|cause| Failure::new(format!("[{section}] {key}: {cause}")))
-    };
-    let need = |key: &str| {
-        find("slapos", key)?.ok_or_else(|| Failure::new(format!("[slapos] says no `{key}`")))
-    };
-    let path = |key: &str| Ok::<_, Failure>(find("slapos", key)?.map(PathBuf::from));
+    let find = |key: &str| ini.find("slapos", key);
+    let need =
+        |key: &str| find(key)?.ok_or_else(|| Failure::new(format!("[slapos] says no `{key}`")));
+    let path = |key: &str| Ok::<_, Failure>(find(key)?.map(PathBuf::from));
+    let of_format = |key: &str| ini.find_or_general("slapformat", key);
     let computer_id = need("computer_id")?;
     let mut settings = Settings {
         name: computer_id.clone(),
@@ -87,7 +65,7 @@ fn read_ini(ini: &Ini) -> Result<NodeCfg, Failure> {
         }),
         ..Settings::default()
     };
-    if let Some(count) = find("slapformat", "partition_amount")? {
+    if let Some(count) = of_format("partition_amount")? {
         settings.partitions = count.parse().map_err(|_| {
             Failure::new(format!(
                 "[slapformat] partition_amount: `{count}` is no number"
@@ -99,7 +77,7 @@ fn read_ini(ini: &Ini) -> Result<NodeCfg, Failure> {
         ("user_base_name", &mut settings.user_base_name),
         ("software_user", &mut settings.software_user),
     ] {
-        if let Some(text) = find("slapformat", key)? {
+        if let Some(text) = of_format(key)? {
             *place = text;
         }
     }

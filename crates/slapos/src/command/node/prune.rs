@@ -1,10 +1,13 @@
 //! `slapos node prune`: removes shared parts that no release and no partition of this node names.
+//!
+//! Where those are is the node's own configuration to say. Start with [`run`].
 
 use crate::cli::Context;
+use crate::engine;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print;
 use slapos_build::{Prune, prune_shared};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Remove shared parts that nothing on this node needs any more.
 #[derive(Debug, clap::Args)]
@@ -18,12 +21,12 @@ pub(super) struct Args {
 }
 
 /// Runs it. While a build runs, nothing is removed, which is no failure.
-pub(super) fn run(context: &Context, args: &Args) -> Outcome {
-    let root = context.folder.root();
-    let mut users = vec![root.join("software"), root.join("instance")];
+pub(super) fn run(context: &Context, cfg: Option<&Path>, args: &Args) -> Outcome {
+    let layout = engine::node_config(&context.folder, cfg)?.layout();
+    let mut users = vec![layout.software_root(), layout.instance_root()];
     users.extend(args.additional_software_directory.iter().cloned());
     let prune = Prune {
-        shared: root.join("shared"),
+        shared: layout.shared(),
         users,
         dry_run: args.dry_run,
     };

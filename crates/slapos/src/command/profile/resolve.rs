@@ -1,7 +1,8 @@
 //! `slapos profile resolve`: every section with its values, and the order of parts.
 
-use super::{Named, answer, note, refused};
-use crate::failure::Outcome;
+use super::{Named, note, refused};
+use crate::failure::{Exit, Outcome};
+use crate::print;
 use slapos_profile::resolve;
 
 /// Sections that cannot be resolved and are told of on standard error; --json has all.
@@ -47,5 +48,10 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
     if let Some(more) = resolved.unresolved.len().checked_sub(NOTES_MAX + 1) {
         note(&format!("… and {} more sections", more + 1));
     }
-    answer(json, || resolved.to_json(), || resolved.to_text())
+    drop(profile);
+    match json {
+        true => print::json(&resolved)?,
+        false => print::raw(resolved.to_text().as_bytes())?,
+    }
+    Ok(Exit::Done)
 }

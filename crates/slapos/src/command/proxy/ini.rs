@@ -3,7 +3,9 @@
 //! As Python's `ConfigParser` reads it: keys in lower case, a value goes on in lines that are
 //! indented, `#` and `;` begin comments at the start of a line, `[DEFAULT]` holds for all sections.
 
+use crate::failure::Failure;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// How often a value may lead to another.
 const DEPTH_MAX: usize = 10;
@@ -23,6 +25,21 @@ pub(crate) struct LineError {
 }
 
 impl Ini {
+    /// Reads a file.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(format!(
+                "cannot read the configuration {}: {error}",
+                path.display()
+            ))
+            .with_hint("name the file with --cfg FILE")
+        })?;
+        Self::parse(&text).map_err(|error| {
+            let (path, line, cause) = (path.display(), error.line, error.cause);
+            Failure::new(format!("{path}:{line}: {cause}"))
+        })
+    }
+
     /// Reads a text.
     pub(crate) fn parse(text: &str) -> Result<Self, LineError> {
         let mut ini = Self::default();
@@ -64,12 +81,24 @@ impl Ini {
     }
 
     /// A value of a section, what it refers to filled in; empty ones count as absent.
-    pub(crate) fn find(&self, section: &str, key: &str) -> Result<Option<String>, String> {
-        match self.raw(section, key) {
-            Some(raw) => self
-                .filled(section, raw, DEPTH_MAX)
-                .map(|value| Some(value).filter(|value| !value.is_empty())),
-            None => Ok(None),
+    pub(crate) fn find(&self, section: &str, key: &str) -> Result<Option<String>, Failure> {
+        let Some(raw) = self.raw(section, key) else {
+            return Ok(None);
+        };
+        let value = self.filled(section, raw, DEPTH_MAX);
+        let value = value.map_err(|cause| Failure::new(format!("[{section}] {key}: {cause}")))?;
+        Ok(Some(value).filter(|value| !value.is_empty()))
+    }
+
+    /// The same, taken from [slapos] where the section says nothing, as the original does.
+    pub(crate) fn find_or_general(
+        &self,
+        section: &str,
+        key: &str,
+    ) -> Result<Option<String>, Failure> {
+        match self.find(section, key)? {
+            Some(own) => Ok(Some(own)),
+            None => self.find("slapos", key),
         }
     }
 

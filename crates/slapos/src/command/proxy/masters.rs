@@ -24,10 +24,7 @@ pub(super) fn read_masters(ini: &Ini) -> Result<BTreeMap<String, OtherMaster>, F
         let Some(url) = section.strip_prefix(MASTER) else {
             continue;
         };
-        let find = |key: &str| {
-            let found = ini.find(section, key);
-            found.map_err(|cause| Failure::new(format!("[{section}] {key}: {cause}")))
-        };
+        let find = |key: &str| ini.find(section, key);
         let path = |key: &str| Ok::<_, Failure>(find(key)?.map(PathBuf::from));
         let releases = find("software_release_list")?.unwrap_or_default();
         let releases = releases.lines().map(str::trim);
