@@ -105,6 +105,21 @@ pub(crate) fn copy_with_time(from: &Path, to: &Path) -> io::Result<()> {
         .set_modified(modified)
 }
 
+/// Copies folders and files; links are copied as what they lead to.
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if fs::metadata(&source)?.is_dir() {
+            fs::create_dir_all(&target)?;
+            copy_tree(&source, &target)?;
+        } else {
+            copy_with_time(&source, &target)?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes a file, a link or a whole tree, read-only folders in it too; nothing there is fine.
 pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {

@@ -39,6 +39,13 @@ pub enum Check {
         status: u16,
         text: Option<String>,
     },
+    /// A TCP service answers what was sent, each line of it ended with CR and LF, with this text.
+    Answer {
+        host: String,
+        port: u16,
+        send: Option<String>,
+        text: String,
+    },
     /// The program of this name in `etc/run` or `etc/service` runs.
     Process { process: String },
     /// The file was changed less than this many seconds ago.
@@ -66,8 +73,8 @@ pub enum FileState {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PromiseSpecError {
     #[error(
-        "reading a promise: `{0}` is not a check; they are port, socket, url, process, file_fresh, \
-         file_state, disk_free, command, executable"
+        "reading a promise: `{0}` is not a check; they are port, socket, url, answer, process, \
+         file_fresh, file_state, disk_free, command, executable"
     )]
     UnknownCheck(String),
     #[error("reading a promise: the check `{check}` needs `{field}`")]
@@ -128,6 +135,8 @@ struct Flat {
     status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    send: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     process: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -194,6 +203,7 @@ fn check_of(mut flat: Flat) -> Result<Check, PromiseSpecError> {
             status: flat.status.take().unwrap_or(200),
             text: flat.text.take(),
         },
+        "answer" => answer_of(&mut flat).map_err(lacks)?,
         "process" => Check::Process {
             process: flat.process.take().ok_or_else(|| lacks("process"))?,
         },
@@ -227,7 +237,32 @@ fn check_of(mut flat: Flat) -> Result<Check, PromiseSpecError> {
     }
 }
 
+/// The check `answer`, or the field that it lacks.
+fn answer_of(flat: &mut Flat) -> Result<Check, &'static str> {
+    Ok(Check::Answer {
+        host: flat.host.take().unwrap_or_else(|| "127.0.0.1".to_owned()),
+        port: flat.port.take().ok_or("port")?,
+        send: flat.send.take(),
+        text: flat.text.take().ok_or("text")?,
+    })
+}
+
 impl Flat {
+    /// The fields of the check `answer`, and its name.
+    fn put_answer(&mut self, answer: Check) -> &'static str {
+        if let Check::Answer {
+            host,
+            port,
+            send,
+            text,
+        } = answer
+        {
+            (self.host, self.port) = (Some(host), Some(port));
+            (self.send, self.text) = (send, Some(text));
+        }
+        "answer"
+    }
+
     /// The name of a field that no check took.
     fn left_over(&self) -> Option<&'static str> {
         [
@@ -236,6 +271,7 @@ impl Flat {
             ("url", self.url.is_some()),
             ("status", self.status.is_some()),
             ("text", self.text.is_some()),
+            ("send", self.send.is_some()),
             ("process", self.process.is_some()),
             ("path", self.path.is_some()),
             ("max_age_s", self.max_age_s.is_some()),
@@ -270,6 +306,7 @@ impl From<PromiseSpec> for Flat {
                 (flat.url, flat.status, flat.text) = (Some(url), Some(status), text);
                 "url"
             }
+            answer @ Check::Answer { .. } => flat.put_answer(answer),
             Check::Process { process } => {
                 flat.process = Some(process);
                 "process"
@@ -301,82 +338,4 @@ impl From<PromiseSpec> for Flat {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn every_check() -> Vec<Check> {
-        let path = PathBuf::from("/p/x");
-        vec![
-            Check::Port {
-                host: "127.0.0.1".into(),
-                port: 6379,
-            },
-            Check::Socket { path: path.clone() },
-            Check::Url {
-                url: "http://h/".into(),
-                status: 204,
-                text: Some("ok".into()),
-            },
-            Check::Process {
-                process: "redis".into(),
-            },
-            Check::FileFresh {
-                path: path.clone(),
-                max_age_s: 60,
-            },
-            Check::FileState {
-                path: path.clone(),
-                state: FileState::NotEmpty,
-            },
-            Check::DiskFree {
-                path: path.clone(),
-                min_bytes: 1 << 40,
-            },
-            Check::Command {
-                command: vec!["true".into(), "a b".into()],
-            },
-            Check::Executable { path },
-        ]
-    }
-
-    #[test]
-    fn to_text_of_every_check_reads_back() {
-        for check in every_check() {
-            let spec = PromiseSpec {
-                period_s: 7,
-                ..PromiseSpec::new("p", check)
-            };
-            assert_eq!(PromiseSpec::parse("p", &spec.to_text()).unwrap(), spec);
-            let json = serde_json::to_string(&spec).unwrap();
-            assert_eq!(serde_json::from_str::<PromiseSpec>(&json).unwrap(), spec);
-        }
-    }
-
-    #[test]
-    fn parse_of_little_fills_in_the_defaults() {
-        let spec = PromiseSpec::parse("p", r#"{"check": "port", "port": 80}"#).unwrap();
-        assert_eq!(
-            spec,
-            PromiseSpec::new(
-                "p",
-                Check::Port {
-                    host: "127.0.0.1".into(),
-                    port: 80
-                }
-            )
-        );
-    }
-
-    #[test]
-    fn parse_of_what_is_no_promise_says_why() {
-        let said = |text: &str| PromiseSpec::parse("p", text).unwrap_err().to_string();
-        assert!(said(r#"{"check": "prot"}"#).contains("`prot` is not a check"));
-        assert!(said(r#"{"check": "port"}"#).contains("needs `port`"));
-        assert!(
-            said(r#"{"check": "port", "port": 1, "url": "x"}"#).contains("does not know `url`")
-        );
-        assert!(said(r#"{"check": "port", "port": 70000}"#).contains("70000"));
-        assert!(said("[").contains("reading the promise `p`"));
-        assert!(said(r#"{"check": "command", "command": []}"#).contains("needs `command`"));
-    }
-}
+mod tests;

@@ -19,7 +19,9 @@ use crate::record::Records;
 use crate::signature::Signature;
 use crate::work::{PartFailure, Work};
 
+mod cargo;
 mod certificate;
+mod clean;
 mod cmmi;
 mod collective;
 mod command;
@@ -33,6 +35,7 @@ mod jinja;
 mod links;
 mod logrotate;
 mod mkdirectory;
+mod npm;
 pub(crate) mod options;
 mod password;
 mod promise;
@@ -173,6 +176,8 @@ fn constructor(recipe: &str) -> Option<Constructor> {
     }
     Some(match recipe {
         "slapos.recipe.cmmi" => cmmi::construct,
+        "slapos.recipe.cargo" => cargo::construct,
+        "slapos.recipe.npm" => npm::construct,
         "slapos.recipe.build:download" => download::construct,
         "slapos.recipe.build:download-unpacked" => download::construct_unpacked,
         "slapos.recipe.build:gitclone" => git::construct,

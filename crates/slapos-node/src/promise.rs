@@ -3,6 +3,7 @@
 //! [`schedule`] decides when and what a result means, as a pure value; [`check`] performs one
 //! check; [`history`] keeps the changes of state. A promise is never a reason to install again.
 
+mod answer;
 pub mod check;
 mod fetch;
 pub mod history;

@@ -2,32 +2,47 @@
 //!
 //! One private SlapOS, as on a fresh machine: it fetches the sources, builds, starts, and then a
 //! client of the service's own protocol talks to it, changes a parameter and looks at the effect.
-//! Start with [`run`]; a new release gets an entry in [`RELEASES`].
+//! Start with [`run`]; a new release gets an entry in [`release::RELEASES`].
 
-use super::client;
+mod database;
+mod ground;
+mod line;
+mod many;
+mod release;
+mod web;
+
 use crate::Outcome;
 use crate::bench;
 use crate::bench::process::load_average;
 use crate::bench::wait::wait_for;
 use crate::bench::world::World;
 use crate::command::say;
-use serde_json::{Map, Value, json};
+use ground::Ground;
+use release::{RELEASES, Release, Talk};
+use serde_json::Value;
 use slapos_api::wire::instance::{InstanceRequest, InstanceView};
+use slapos_api::wire::supply::{SupplySet, SupplyView};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Sources are fetched and compiled; the slowest takes half a minute on two idle cores.
-const BUILT: Duration = Duration::from_secs(900);
+/// Sources are fetched and compiled; the slowest takes ten minutes on two idle cores, and machines
+/// that do other things are six times as slow.
+const BUILT: Duration = Duration::from_secs(3600);
+
+/// From a request to kept promises, with the software there.
+const GREEN: Duration = Duration::from_secs(180);
 
 /// Until a changed parameter is seen by a client.
-const CHANGED: Duration = Duration::from_secs(30);
+const CHANGED: Duration = Duration::from_secs(60);
 
 /// What is drilled and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct Catalog {
-    /// Only these releases. Repeatable.
-    #[arg(long, value_name = "NAME")]
-    only: Vec<String>,
+    /// Only these releases: name, or name@version. All of them when left out.
+    names: Vec<String>,
+    /// Instead: all versions of redis side by side, ten instances of each.
+    #[arg(long, conflicts_with = "names")]
+    many: bool,
     /// Where the private folder is made.
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
     place: PathBuf,
@@ -36,131 +51,177 @@ pub(super) struct Catalog {
     program: Option<PathBuf>,
 }
 
-struct Release {
-    name: &'static str,
-    /// What its second request changes.
-    change: fn() -> Value,
-    /// Talks to the service; told whether the change was asked for.
-    talk: fn(&InstanceView, bool) -> Result<(), String>,
-}
-
-const RELEASES: [Release; 3] = [
-    Release {
-        name: "helloworld",
-        change: || json!({"greeting": "Hello from the drill"}),
-        talk: talk_to_helloworld,
-    },
-    Release {
-        name: "redis",
-        change: || json!({"maxmemory": "48mb"}),
-        talk: talk_to_redis,
-    },
-    Release {
-        name: "nginx",
-        change: || json!({"index_html": "<h1>Page of the drill</h1>"}),
-        talk: talk_to_nginx,
-    },
-];
-
 /// Runs it.
 pub(super) fn run(arguments: Catalog) -> Outcome {
-    let chosen: Vec<&Release> = RELEASES
-        .iter()
-        .filter(|one| arguments.only.is_empty() || arguments.only.iter().any(|it| it == one.name))
-        .collect();
-    if chosen.len() < arguments.only.len() || chosen.is_empty() {
-        let names: Vec<_> = RELEASES.iter().map(|release| release.name).collect();
-        return Err(format!("releases are {}", names.join(", ")));
+    if arguments.many {
+        let program = bench::program(arguments.program)?;
+        return many::run(&program, &arguments.place);
     }
+    let chosen = choose(&arguments.names)?;
     let program = bench::program(arguments.program)?;
-    let world = World::start(&program, &arguments.place, "slc", 4)?;
+    let partitions = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
+    let world = World::start(&program, &arguments.place, "slc", partitions)?;
+    let ground = Ground::prepare()?;
+    let mut failed = Vec::new();
     for release in chosen {
-        drill(&world, release).map_err(|error| format!("{}: {error}", release.name))?;
+        // The others are drilled all the same: each says something of its own.
+        if let Err(error) = drill(&world, &ground, release) {
+            say(&format!("{}: FAILED: {error}", release.software));
+            failed.push(release.software);
+        }
     }
-    Ok(())
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(format!("not well: {}", failed.join(", "))),
+    }
 }
 
-fn drill(world: &World, release: &Release) -> Outcome {
+/// Those that are named, in the order of the table; a name alone is all its versions.
+fn choose(names: &[String]) -> Result<Vec<&'static Release>, String> {
+    let is_meant = |name: &str, release: &Release| {
+        release.software == name || release.software.split('@').next() == Some(name)
+    };
+    for name in names {
+        if !RELEASES.iter().any(|release| is_meant(name, release)) {
+            let all: Vec<_> = RELEASES.iter().map(|release| release.software).collect();
+            return Err(format!("no release {name}; there are {}", all.join(", ")));
+        }
+    }
+    let chosen = RELEASES
+        .iter()
+        .filter(|release| names.is_empty() || names.iter().any(|name| is_meant(name, release)));
+    Ok(chosen.collect())
+}
+
+fn drill(world: &World, ground: &Ground, release: &Release) -> Outcome {
+    let built_s = build(world, release.software)?;
+    let name = instance_name(release.software);
     let asked_at = Instant::now();
-    ask(world, release.name, Map::new())?;
-    let view = world.wait_green_within(release.name, BUILT)?;
-    let seconds = asked_at.elapsed().as_secs_f64();
-    (release.talk)(&view, false)?;
+    ask(world, &name, release.software, (release.first)(ground))?;
+    let view = world.wait_green_within(&name, GREEN)?;
+    let green_s = asked_at.elapsed().as_secs_f64();
+    let answer = talk(world, ground, release, &view, false)?;
     let changed_at = Instant::now();
-    let parameters = (release.change)().as_object().cloned().unwrap_or_default();
-    ask(world, release.name, parameters)?;
+    ask(world, &name, release.software, (release.change)(ground))?;
     let mut missing = String::new();
     wait_for("the change to be seen", CHANGED, || {
-        let talked = world
-            .client
-            .find_instance(release.name)
-            .map_err(|error| error.to_string())
-            .and_then(|view| (release.talk)(&view, true));
+        let talked = find(world, &name).and_then(|view| talk(world, ground, release, &view, true));
         missing = talked.as_ref().err().cloned().unwrap_or_default();
         Ok(talked.ok())
     })
     .map_err(|error| format!("{error}: {missing}"))?;
+    let changed_s = changed_at.elapsed().as_secs_f64();
+    let view = world.wait_green_within(&name, GREEN)?;
     say(&format!(
-        "{}: from nothing to green in {seconds:.1} s, {} of {} promises kept, answers its client; \
-         a changed parameter seen after {:.2} s; load {:.1}",
-        release.name,
+        "{}: built in {built_s:.1} s, green after {green_s:.2} s, {} of {} promises, \
+         change seen after {changed_s:.2} s, client says {answer:?}; load {:.1}",
+        release.software,
         view.promises.kept,
         view.promises.total,
-        changed_at.elapsed().as_secs_f64(),
         load_average()
     ));
     Ok(())
 }
 
-fn ask(world: &World, name: &str, parameters: Map<String, Value>) -> Outcome {
+fn find(world: &World, name: &str) -> Result<InstanceView, String> {
+    let found = world.client.find_instance(name);
+    found.map_err(|error| error.to_string())
+}
+
+fn talk(
+    world: &World,
+    ground: &Ground,
+    release: &Release,
+    view: &InstanceView,
+    is_changed: bool,
+) -> Result<String, String> {
+    (release.talk)(&Talk {
+        root: world.root(),
+        ground,
+        view,
+        is_changed,
+    })
+}
+
+/// Has the software built; gives the seconds that it took.
+fn build(world: &World, software: &str) -> Result<f64, String> {
+    let asked_at = Instant::now();
+    let ask = SupplySet {
+        node: "local".to_owned(),
+        software: software.to_owned(),
+        state: "available".to_owned(),
+    };
+    let asked = world.client.set_supply(&ask);
+    let url = asked.map_err(|error| error.to_string())?.url;
+    wait_for(&format!("{software} to be built"), BUILT, || {
+        let all = world.client.list_supplies();
+        let all = all.map_err(|error| error.to_string())?;
+        let supply = all.items.into_iter().find(|supply| supply.url == url);
+        match supply {
+            Some(supply) if supply.reported_state == "failed" => Err(why(supply)),
+            Some(supply) if supply.reported_state == "available" => Ok(Some(())),
+            _ => Ok(None),
+        }
+    })?;
+    Ok(asked_at.elapsed().as_secs_f64())
+}
+
+fn why(supply: SupplyView) -> String {
+    supply
+        .message
+        .unwrap_or_else(|| "the build failed".to_owned())
+}
+
+fn ask(world: &World, name: &str, software: &str, parameters: Value) -> Outcome {
     let ask = InstanceRequest {
         name: name.to_owned(),
-        software: name.to_owned(),
-        parameters: Some(parameters),
+        software: software.to_owned(),
+        parameters: Some(parameters.as_object().cloned().unwrap_or_default()),
         ..InstanceRequest::default()
     };
     let asked = world.client.request_instance(&ask);
     asked.map(drop).map_err(|error| error.to_string())
 }
 
-fn talk_to_helloworld(view: &InstanceView, is_changed: bool) -> Result<(), String> {
-    let page = client::read_page(url(view)?)?;
-    let wanted = match is_changed {
-        true => "Hello from the drill",
-        false => "Hello, world!",
-    };
-    expect(&page, wanted)
+/// A name that fits everywhere: `redis@6.0.16` is `redis-6-0-16`.
+fn instance_name(software: &str) -> String {
+    software.replace(['@', '.'], "-")
 }
 
-fn talk_to_nginx(view: &InstanceView, is_changed: bool) -> Result<(), String> {
-    let page = client::read_page(url(view)?)?;
-    let wanted = match is_changed {
-        true => "<h1>Page of the drill</h1>",
-        false => "<h1>It works</h1>",
-    };
-    expect(&page, wanted)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::top;
 
-fn talk_to_redis(view: &InstanceView, is_changed: bool) -> Result<(), String> {
-    let mut redis = client::Redis::connect(url(view)?)?;
-    expect(&redis.call(&["PING"])?, "PONG")?;
-    if !is_changed {
-        expect(&redis.call(&["SET", "drill", "kept"])?, "OK")?;
+    #[test]
+    fn every_release_of_the_catalogue_is_drilled() {
+        let mut lacking = Vec::new();
+        for name in list(top().join("catalog")) {
+            for version in list(top().join("catalog").join(&name)) {
+                let exact = format!("{name}@{version}");
+                if !RELEASES.iter().any(|release| release.software == exact) {
+                    lacking.push(exact);
+                }
+            }
+        }
+        assert_eq!(lacking, Vec::<String>::new());
     }
-    expect(&redis.call(&["GET", "drill"])?, "kept")?;
-    let megabytes = if is_changed { 48 } else { 64 };
-    let limit = (megabytes * 1024 * 1024).to_string();
-    expect(&redis.call(&["CONFIG", "GET", "maxmemory"])?, &limit)
-}
 
-fn url(view: &InstanceView) -> Result<&str, String> {
-    let url = view.connection.get("url").and_then(Value::as_str);
-    url.ok_or_else(|| "publishes no url".to_owned())
-}
+    fn list(folder: PathBuf) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    }
 
-fn expect(said: &str, wanted: &str) -> Result<(), String> {
-    match said.contains(wanted) {
-        true => Ok(()),
-        false => Err(format!("answered {said:?}, wanted {wanted:?}")),
+    #[test]
+    fn choose_takes_names_with_all_versions_or_one_and_refuses_others() {
+        let count = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            choose(&names).map(|chosen| chosen.len())
+        };
+        assert_eq!(count(&["redis"]), Ok(3));
+        assert_eq!(count(&["redis@7.0.15", "nginx"]), Ok(2));
+        assert_eq!(count(&[]), Ok(RELEASES.len()));
+        assert!(count(&["rediss"]).is_err());
     }
 }

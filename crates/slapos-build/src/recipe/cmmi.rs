@@ -13,7 +13,7 @@ use slapos_cache::Source;
 
 use super::download::{Fetchable, sources_of_patches};
 use super::shared::Place;
-use super::{Construction, Installed, Part, options};
+use super::{Construction, Installed, Part, clean, options};
 use crate::work::{PartFailure, Work, failing};
 use crate::{PartEnvironment, Step, archive, file};
 
@@ -294,7 +294,7 @@ impl Cmmi {
         match &self.source {
             Origin::Folder(path) => {
                 work.report(Step::Unpack, Instant::now(), None);
-                copy_tree(path, &place).map_err(failing("copying the sources of", path))?;
+                file::copy_tree(path, &place).map_err(failing("copying the sources of", path))?;
                 Ok(place)
             }
             Origin::Archive(fetchable) => {
@@ -315,24 +315,7 @@ impl Cmmi {
         work: &Work<'_>,
         folder: &Path,
     ) -> Result<BTreeMap<String, String>, PartFailure> {
-        let (home, temporary) = (folder.join("home"), folder.join("tmp"));
-        for path in [&home, &temporary] {
-            fs::create_dir_all(path).map_err(failing("making", path))?;
-        }
-        let mut environment: BTreeMap<String, String> = [
-            ("PATH", self.path.clone()),
-            ("HOME", home.to_string_lossy().into_owned()),
-            ("TMPDIR", temporary.to_string_lossy().into_owned()),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("LC_ALL", "C.UTF-8".to_owned()),
-            ("TZ", "UTC".to_owned()),
-            // 1980-01-01, the earliest that every archive format can hold: builds carry no date.
-            ("SOURCE_DATE_EPOCH", "315532800".to_owned()),
-            ("MAKEFLAGS", work.site.make_flags()),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
+        let mut environment = clean::environment(&self.path, folder, work)?;
         for (name, value) in &self.environment {
             let filled = options::percent(value, &|name| {
                 Some(environment.get(name).cloned().unwrap_or_default())
@@ -362,19 +345,4 @@ impl Tool {
             "building needs a {what}, and there is none in {path}; install it, on Debian with: apt install {package}"
         )))
     }
-}
-
-/// Copies folders and files; links are copied as what they lead to.
-fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if fs::metadata(&source)?.is_dir() {
-            fs::create_dir_all(&target)?;
-            copy_tree(&source, &target)?;
-        } else {
-            file::copy_with_time(&source, &target)?;
-        }
-    }
-    Ok(())
 }

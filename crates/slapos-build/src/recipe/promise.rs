@@ -144,6 +144,12 @@ fn check(part: &mut PartOptions<'_, '_>, module: &str) -> Result<Check, RecipeEr
             status: options::number(part, "config-http-code", 200)?,
             text: options::text(part, "config-text")?,
         },
+        "check_tcp_answer" => Check::Answer {
+            host: options::text_or(part, "config-host", "127.0.0.1")?,
+            port: port(part, "config-port")?,
+            send: options::text(part, "config-send")?,
+            text: options::needed(part, "config-text")?,
+        },
         "check_command_execute" => Check::Command {
             command: vec![
                 "/bin/sh".to_owned(),
@@ -164,8 +170,8 @@ fn check(part: &mut PartOptions<'_, '_>, module: &str) -> Result<Check, RecipeEr
         _ => {
             return Err(format!(
                 "the promise module `{module}` is not built in; those that are: check_socket_listening, \
-                 check_port_listening, check_url_available, check_command_execute, check_process_running, \
-                 check_service_state, check_file_state, check_file_fresh, check_free_disk_space"
+                 check_port_listening, check_url_available, check_tcp_answer, check_command_execute, \
+                 check_process_running, check_service_state, check_file_state, check_file_fresh, check_free_disk_space"
             )
             .into());
         }

@@ -258,20 +258,4 @@ fn collect(top: &Dir<'_>, dir: &Dir<'_>, files: &mut BTreeMap<String, String>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shipped_releases_are_whole() {
-        for row in shipped().unwrap() {
-            assert!(row.url.starts_with("catalog:"), "{}", row.url);
-            assert!(
-                !row.title.is_empty() && !row.summary.is_empty(),
-                "{}",
-                row.url
-            );
-            let schema: serde_json::Value = serde_json::from_str(&row.schema).unwrap();
-            jsonschema::validator_for(&schema).unwrap();
-        }
-    }
-}
+mod tests;

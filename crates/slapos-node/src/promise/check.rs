@@ -4,7 +4,7 @@
 //! Programs run as the partition's user with an exact environment and a deadline after which their
 //! whole process group is gone.
 
-use super::fetch;
+use super::{answer, fetch};
 use crate::job::launch::environment;
 use crate::limits;
 use crate::system::{Account, Cancel, ChildAsk, Ended, System};
@@ -69,6 +69,12 @@ pub fn check_promise(place: Place<'_>, spec: &PromiseSpec) -> Finding {
         Check::Port { host, port } => check_port(host, *port, timeout),
         Check::Socket { path } => check_socket(path),
         Check::Url { url, status, text } => check_url(url, *status, text.as_deref(), timeout),
+        Check::Answer {
+            host,
+            port,
+            send,
+            text,
+        } => check_answer((host, *port), send.as_deref(), text, timeout),
         Check::Process { process } => check_process(place, process),
         Check::FileFresh { path, max_age_s } => check_fresh(place, path, *max_age_s),
         Check::FileState { path, state } => check_file(path, *state),
@@ -133,6 +139,19 @@ fn check_url(url: &str, status: u16, text: Option<&str>, timeout: Duration) -> V
             "{url} answers {status}, but without the text {text:?}"
         )),
         _ => Kept(format!("{url} answers {status}")),
+    }
+}
+
+fn check_answer(
+    address: (&str, u16),
+    send: Option<&str>,
+    text: &str,
+    timeout: Duration,
+) -> Verdict {
+    let (host, port) = address;
+    match answer::listen_for(address, send, text, timeout) {
+        Ok(()) => Kept(format!("{host} port {port} answers with {text:?}")),
+        Err(why) => Broken(format!("{host} port {port}: {why}")),
     }
 }
 

@@ -3,6 +3,7 @@
 // A test that cannot go on is to end there; clippy knows tests only by their attribute.
 #![allow(clippy::unwrap_used)]
 
+mod catalog;
 mod docs;
 mod lint;
 mod releases;
