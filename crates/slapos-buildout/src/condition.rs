@@ -6,6 +6,7 @@
 
 use crate::{Fetch, Machine, python};
 
+mod arithmetic;
 mod evaluate;
 mod library;
 mod marker;

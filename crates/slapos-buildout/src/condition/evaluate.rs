@@ -1,5 +1,6 @@
 //! Evaluating a condition that is a Python expression.
 
+use super::arithmetic::arithmetic;
 use super::{World, library, names};
 use crate::limits::EXPRESSION_STEPS_MAX;
 use crate::python::{Arithmetic, Comparison, Expr};
@@ -357,51 +358,6 @@ fn contains(whole: &Typed, part: &Typed) -> Result<bool, String> {
         .into_items()
         .ok_or("looks into what has no parts (TypeError)")?;
     Ok(items.iter().any(|item| are_equal(item, part)))
-}
-
-fn arithmetic(left: &Typed, sign: Arithmetic, right: &Typed) -> Result<Typed, String> {
-    match (left, sign, right) {
-        (Typed::Str(a), Arithmetic::Add, Typed::Str(b)) => {
-            return Ok(Typed::Str(format!("{a}{b}")));
-        }
-        (Typed::List(a), Arithmetic::Add, Typed::List(b)) => {
-            return Ok(Typed::List(a.iter().chain(b).cloned().collect()));
-        }
-        (Typed::Tuple(a), Arithmetic::Add, Typed::Tuple(b)) => {
-            return Ok(Typed::Tuple(a.iter().chain(b).cloned().collect()));
-        }
-        (Typed::Bool(a), Arithmetic::BitOr, Typed::Bool(b)) => return Ok(Typed::Bool(a | b)),
-        (Typed::Bool(a), Arithmetic::BitXor, Typed::Bool(b)) => return Ok(Typed::Bool(a ^ b)),
-        (Typed::Bool(a), Arithmetic::BitAnd, Typed::Bool(b)) => return Ok(Typed::Bool(a & b)),
-        _ => {}
-    }
-    let (Typed::Int(a), Typed::Int(b)) = (left, right) else {
-        return Err("computes with what are no whole numbers (TypeError)".to_owned());
-    };
-    let result = a.to_i128().zip(b.to_i128()).and_then(|(a, b)| match sign {
-        Arithmetic::Add => a.checked_add(b),
-        Arithmetic::Subtract => a.checked_sub(b),
-        Arithmetic::Multiply => a.checked_mul(b),
-        Arithmetic::BitOr => Some(a | b),
-        Arithmetic::BitXor => Some(a ^ b),
-        Arithmetic::BitAnd => Some(a & b),
-        Arithmetic::FloorDivide => {
-            let remainder = a.checked_rem(b)?;
-            let is_between = remainder != 0 && (remainder < 0) != (b < 0);
-            a.checked_div(b)?.checked_sub(i128::from(is_between))
-        }
-        Arithmetic::Remainder => {
-            let remainder = a.checked_rem(b)?;
-            let is_wrong_sign = remainder != 0 && (remainder < 0) != (b < 0);
-            if is_wrong_sign {
-                remainder.checked_add(b)
-            } else {
-                Some(remainder)
-            }
-        }
-    });
-    let result = result.ok_or("divides by zero or computes beyond 127 bits (ArithmeticError)")?;
-    Ok(Typed::Int(result.into()))
 }
 
 #[cfg(test)]

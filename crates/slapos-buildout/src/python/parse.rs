@@ -90,10 +90,7 @@ impl Parser {
     }
 
     fn choice(&mut self) -> Parsed {
-        self.depth += 1;
-        if self.depth > EXPRESSION_DEPTH_MAX {
-            return Err(format!("is nested more than {EXPRESSION_DEPTH_MAX} deep"));
-        }
+        self.deeper()?;
         let mut value = self.or()?;
         if self.take_word("if") {
             let condition = self.or()?;
@@ -112,10 +109,9 @@ impl Parser {
         while self.take_word("or") {
             all.push(self.and()?);
         }
-        Ok(if all.len() == 1 {
-            all.remove(0)
-        } else {
-            Expr::Or(all)
+        Ok(match all.len() {
+            1 => all.remove(0),
+            _ => Expr::Or(all),
         })
     }
 
@@ -124,10 +120,9 @@ impl Parser {
         while self.take_word("and") {
             all.push(self.not()?);
         }
-        Ok(if all.len() == 1 {
-            all.remove(0)
-        } else {
-            Expr::And(all)
+        Ok(match all.len() {
+            1 => all.remove(0),
+            _ => Expr::And(all),
         })
     }
 
@@ -188,15 +183,11 @@ impl Parser {
     }
 
     fn bits(&mut self) -> Parsed {
-        self.chain(&[("|", Arithmetic::BitOr)], Self::unequal_bits)
-    }
-
-    fn unequal_bits(&mut self) -> Parsed {
-        self.chain(&[("^", Arithmetic::BitXor)], Self::common_bits)
-    }
-
-    fn common_bits(&mut self) -> Parsed {
-        self.chain(&[("&", Arithmetic::BitAnd)], Self::sum)
+        self.chain(&[("|", Arithmetic::BitOr)], |it| {
+            it.chain(&[("^", Arithmetic::BitXor)], |it| {
+                it.chain(&[("&", Arithmetic::BitAnd)], Self::sum)
+            })
+        })
     }
 
     fn sum(&mut self) -> Parsed {
