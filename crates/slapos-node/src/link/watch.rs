@@ -75,16 +75,12 @@ impl Link {
             let mut connected = None;
             let ended = self.watch_once(&mut connected);
             self.outbox.set_watching(false);
-            if connected.is_some() {
-                pause = limits::RECONNECT_FIRST;
-            }
+            pause = connected.map_or(pause, |_| limits::RECONNECT_FIRST);
             if let Err(error) = ended {
                 self.note(&error);
             }
-            if self
-                .shutdown
-                .wait(pause + self.node.jitter(connected.unwrap_or_default().max(pause)))
-            {
+            let spread = connected.unwrap_or_default().max(pause);
+            if self.shutdown.wait(pause + self.node.jitter(spread)) {
                 return;
             }
             pause = (pause * 2).min(limits::RECONNECT_MAX);
