@@ -67,3 +67,7 @@ pub(crate) const DETACH_READY: Duration = Duration::from_secs(90);
 
 /// How long `down` waits for all of that.
 pub(crate) const DOWN: Duration = Duration::from_secs(120);
+
+/// From the start of a program to when its start-up work is over: the first round of the agent
+/// formats and looks at everything, in a second or two on a machine that does nothing else.
+pub(crate) const SETTLED: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 //! It has its own port and, as root, its own users, so that it never meets a SlapOS that somebody
 //! uses on the same machine. Start with [`World::start`].
 
+mod command;
 mod users;
 
 use super::process::{self, send};
@@ -166,31 +167,6 @@ impl World {
         slapos_supervise::Client::connect(&self.supervise_dir())
             .and_then(|mut client| client.status())
             .map_err(|error| error.to_string())
-    }
-
-    /// Asks for a helloworld.
-    pub(crate) fn ask(&self, name: &str) -> Result<InstanceView, String> {
-        self.client
-            .request_instance(&helloworld(name))
-            .map_err(|error| format!("asking for {name}: {error}"))
-    }
-
-    /// What a command of ours prints in this world, when it succeeds.
-    pub(crate) fn command(&self, words: &[&str]) -> Result<String, String> {
-        let mut command = std::process::Command::new(&self.program);
-        let output = command
-            .args(words)
-            .arg("--root")
-            .arg(self.root())
-            .stdin(std::process::Stdio::null())
-            .output()
-            .map_err(|error| format!("cannot run {words:?}: {error}"))?;
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        match output.status.success() {
-            true => Ok(said),
-            false => Err(format!("{words:?} failed: {said}")),
-        }
     }
 
     /// Waits until a service keeps all its promises, the first time with its build.

@@ -14,7 +14,7 @@ use ::postgres::types::ToSql;
 use ::postgres::{Client, NoTls, Statement};
 use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 type Queue = Arc<Mutex<Receiver<Box<dyn Job>>>>;
@@ -33,11 +33,13 @@ pub(super) fn start(
     shared: Arc<Shared>,
 ) -> Result<(), StoreError> {
     migrate(url)?;
+    let calm = Arc::new(RwLock::new(()));
     let queues = [Arc::new(Mutex::new(writes)), Arc::new(Mutex::new(reads))];
     for index in 0..POSTGRES_CONNECTIONS {
         let mut worker = Worker {
             url: url.to_owned(),
             prepared: Some(Prepared::connect(url)?),
+            calm: Arc::clone(&calm),
             shared: Arc::clone(&shared),
         };
         // Half of the connections serve changes, half serve readers.
@@ -89,6 +91,8 @@ fn migrate(url: &str) -> Result<(), StoreError> {
 struct Worker {
     url: String,
     prepared: Option<Prepared>,
+    /// Written by the one whose turn it is, so that nobody of this master begins meanwhile.
+    calm: Arc<RwLock<()>>,
     shared: Arc<Shared>,
 }
 
@@ -105,7 +109,7 @@ impl Worker {
         let mut attempt = 0;
         let outcome = loop {
             let outcome = match attempt {
-                0 | 1 => self.attempt(job.as_mut()),
+                0 | 1 => self.attempt_among_others(job.as_mut()),
                 _ => self.attempt_in_turn(job.as_mut()),
             };
             let is_retryable = matches!(outcome, Err(StoreError::Serialize(_)));
@@ -123,10 +127,20 @@ impl Worker {
         job.finish(outcome);
     }
 
+    fn attempt_among_others(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+        let calm = Arc::clone(&self.calm);
+        // What it guards is nothing that a panic could have broken.
+        let _others = calm.read().unwrap_or_else(PoisonError::into_inner);
+        self.attempt(job)
+    }
+
     /// Those that failed twice take turns, or a crowd of them would fail each other for ever. The
     /// lock is the session's and is taken before the transaction begins, whose snapshot would
-    /// otherwise be older than the turn.
+    /// otherwise be older than the turn. Of this master nobody else writes meanwhile; those of
+    /// other masters may, and then it is tried again.
     fn attempt_in_turn(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+        let calm = Arc::clone(&self.calm);
+        let _alone = calm.write().unwrap_or_else(PoisonError::into_inner);
         let turn = [Param::Int(TURN_LOCK)];
         self.connected()?
             .execute("SELECT pg_advisory_lock($1)", &turn)?;

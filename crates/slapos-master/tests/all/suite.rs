@@ -93,6 +93,25 @@ suite!(
     names_are_found_along_trees,
 );
 
+/// Every registration reads what the others write, so each of a crowd fails the others.
+#[test]
+fn postgres_crowd_of_nodes_joins_two_masters() {
+    let cluster = Postgres::start();
+    let database = Database::Postgres(cluster.create_database("crowd"));
+    let masters = [World::new(&database), World::with_seed(&database, 2)];
+    std::thread::scope(|scope| {
+        for (index, master) in masters.iter().cycle().take(32).enumerate() {
+            scope.spawn(move || {
+                for round in 0..8 {
+                    master.add_node(&format!("node-{index}-{round}"), 2);
+                }
+            });
+        }
+    });
+    let nodes = masters[0].with(OWNER, node::list);
+    assert_eq!(nodes.unwrap().len(), 32 * 8);
+}
+
 fn request_twice_makes_one(world: &World) {
     world.add_node("local", 2);
     let first = world.request(redis("my_db")).unwrap();

@@ -26,8 +26,13 @@ pub(crate) const OWNER: &str = "slapos_test_owner";
 impl World {
     /// With an owner, the project `default` and a small catalogue.
     pub(crate) fn new(database: &Database) -> Self {
+        Self::with_seed(database, 1)
+    }
+
+    /// The same with another randomness: a second master on one database.
+    pub(crate) fn with_seed(database: &Database, seed: u64) -> Self {
         let clock = Arc::new(FakeClock::new());
-        let random = Arc::new(SeededRandom::new(1));
+        let random = Arc::new(SeededRandom::new(seed));
         let store = Store::open(database, Arc::<FakeClock>::clone(&clock), random).unwrap();
         let world = Self {
             store,

@@ -7,7 +7,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::Folder;
 use crate::log_file::start_logging;
 use crate::print;
-use crate::sys::give_back_memory;
+use crate::sys::give_back_memory_once_settled;
 use crate::system::{SystemClock, SystemRandom};
 use slapos_master::{Database, MasterConfig, MasterError, Shutdown};
 use std::net::SocketAddr;
@@ -75,7 +75,7 @@ fn config(folder: &Folder, args: &RunArgs) -> Result<MasterConfig, Failure> {
 
 fn say_ready(is_child: bool, address: SocketAddr) {
     tracing::info!(%address, "the master listens");
-    give_back_memory();
+    give_back_memory_once_settled();
     // Whoever does not read it any more does not need it.
     let _ = if is_child {
         print::json(&ChildLine::Ready {

@@ -6,7 +6,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::Folder;
 use crate::log_file::start_logging;
 use crate::print;
-use crate::sys::give_back_memory;
+use crate::sys::give_back_memory_once_settled;
 use crate::system::{SystemClock, SystemRandom};
 use slapos_node::{Mode, NodeConfig, NodeError, Settings, Shutdown, StepOptions};
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(crate) fn run_node(folder: &Folder, cfg: Option<&Path>, child: &ChildArgs) -
     let handle = shutdown.clone();
     ending::on_ending(signals, child, move || handle.request());
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    give_back_memory();
+    give_back_memory_once_settled();
     match slapos_node::run(&config, clock, random, &shutdown) {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {

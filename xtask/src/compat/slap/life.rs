@@ -59,25 +59,7 @@ impl<'p> Life<'p> {
             dir.path().join("lib/proxy.db").display()
         );
         write(&dir.path().join("proxy.cfg"), &proxy)?;
-        let mut command = match side {
-            Side::Original => python.command("slapos"),
-            Side::Proxy | Side::Master => Command::new(program),
-        };
-        match side {
-            Side::Original | Side::Proxy => command
-                .args(["proxy", "start", "--cfg"])
-                .arg(dir.path().join("proxy.cfg")),
-            Side::Master => command.arg("--root").arg(dir.path().join("root")).args([
-                "master",
-                "run",
-                "--listen",
-                &format!("127.0.0.1:{port}"),
-            ]),
-        };
-        let server = match side {
-            Side::Original => start_original(&mut command, port)?,
-            Side::Proxy | Side::Master => start_server(&mut command)?,
-        };
+        let server = start_side(python, program, side, (dir.path(), port))?;
         let mut life = Self {
             python,
             side,
@@ -265,6 +247,34 @@ impl<'p> Life<'p> {
             return Err(format!("the script failed:\n{}", words_of(&output)));
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// The server of a side, in its folder and on its port.
+fn start_side(
+    python: &Python,
+    program: &Path,
+    side: Side,
+    (dir, port): (&Path, u16),
+) -> Result<Child, String> {
+    let mut command = match side {
+        Side::Original => python.command("slapos"),
+        Side::Proxy | Side::Master => Command::new(program),
+    };
+    match side {
+        Side::Original | Side::Proxy => command
+            .args(["proxy", "start", "--cfg"])
+            .arg(dir.join("proxy.cfg")),
+        Side::Master => command.arg("--root").arg(dir.join("root")).args([
+            "master",
+            "run",
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+        ]),
+    };
+    match side {
+        Side::Original => start_original(&mut command, port),
+        Side::Proxy | Side::Master => start_server(&mut command),
     }
 }
 
