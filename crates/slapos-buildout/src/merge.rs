@@ -3,8 +3,9 @@
 //! An option is a list of changes, each with its place. Merging two sections joins their lists; a later `=` drops what was before.
 //! The list is folded to a text only where the section is expanded, so an increment can wait for a base that comes from a macro.
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod options;

@@ -3,8 +3,8 @@
 //! Nothing is merged or substituted here. The table of rules is in docs/profile-language.md; they are applied line by line
 //! with the current section, the open option and whether the last condition held as the only memory.
 
+use foldhash::{HashMap, HashMapExt};
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use crate::condition::World;
 use crate::source::{Source, Span, small};

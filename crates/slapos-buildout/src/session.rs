@@ -4,8 +4,9 @@
 //! they refer to, and then constructs its recipe. So parts come out in an order in which each finds what it refers to.
 //! Start with [`Session`]; build.rs is the first access, resolve.rs the substitution, macros.rs the macros.
 
+use foldhash::HashMap;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;

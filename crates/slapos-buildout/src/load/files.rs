@@ -1,6 +1,6 @@
 //! Files and what they extend: each read, parsed and merged once.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
 use super::{Fetch, FetchFailure};

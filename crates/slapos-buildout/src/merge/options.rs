@@ -3,7 +3,7 @@
 //! A profile has thousands of small sections, so [`Options`] is one sorted row without room to spare, in which an option also
 //! has a number. Never in here: what changes come to.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 use std::sync::Arc;
 
 use super::Operations;

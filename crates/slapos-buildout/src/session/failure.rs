@@ -3,8 +3,8 @@
 //! A section that failed is remembered until the next question, else every reference to it would fail it again, two
 //! to the power of the depth times. Never in here: what a problem says, see complain.rs. Start with [`Problems`].
 
+use foldhash::HashMap;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
 use super::Session;
 use crate::limits::{CIRCLES_MAX, DIAGNOSTICS_MAX};

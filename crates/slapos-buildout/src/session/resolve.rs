@@ -3,7 +3,7 @@
 //! A value is stored with its escapes (`$${`), so one level of escape survives any depth of references;
 //! only reading an option turns `$${` into `${`, or a marker into a typed value.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 use std::sync::Arc;
 
 use super::Session;
@@ -27,7 +27,7 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn starting_with(section: &str, option: &str) -> Waiting {
         Waiting {
-            options: HashSet::from([(section.to_owned(), option.to_owned())]),
+            options: HashSet::from_iter([(section.to_owned(), option.to_owned())]),
         }
     }
 }

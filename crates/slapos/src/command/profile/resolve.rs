@@ -44,6 +44,8 @@ pub(super) fn run(args: &Args, json: bool) -> Outcome {
         let (written, unresolved) = answer.map_err(|report| refused(&report, json))?;
         written?;
         tell(&unresolved);
+        // The process ends here: taking the profile apart piece by piece would only cost time.
+        std::mem::forget(profile);
         return Ok(Exit::Done);
     }
     let resolved = match args.raw {
