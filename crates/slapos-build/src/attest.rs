@@ -14,7 +14,7 @@ use crate::part_mark::{Given, UsedSource};
 use crate::record::{Record, Records};
 use crate::software::io_error;
 use crate::tree_id::{blob_id, tree_id};
-use crate::{BuildError, file, sbom};
+use crate::{BuildError, file, own, sbom};
 
 const NAME: &str = "provenance.dsse.json";
 const TYPE: &str = "application/vnd.in-toto+json";
@@ -57,7 +57,7 @@ pub enum Statement {
 
 /// Signs what is installed in this folder; the same again writes nothing.
 pub fn attest(root: &Path, signer: &Signer) -> Result<(), BuildError> {
-    let own = root.join(".slapos");
+    let own = own::folder(root);
     let statement = statement(root)?;
     let envelope = Envelope::seal(TYPE, &statement.to_string(), signer).ok_or_else(|| {
         BuildError::Request(
@@ -75,7 +75,7 @@ pub fn attest(root: &Path, signer: &Signer) -> Result<(), BuildError> {
 
 /// What is installed in this folder, and who of these says so.
 pub fn installation(root: &Path, trusted: &Trusted) -> Result<Attested, BuildError> {
-    let records = load(root)?;
+    let records = Records::of_installation(root)?;
     let part = |(name, record): (&String, &Record)| {
         let mut licences: Vec<String> = record
             .sources
@@ -100,7 +100,7 @@ pub fn installation(root: &Path, trusted: &Trusted) -> Result<Attested, BuildErr
 }
 
 fn judge(root: &Path, trusted: &Trusted) -> Result<Statement, BuildError> {
-    let path = root.join(".slapos").join(NAME);
+    let path = own::folder(root).join(NAME);
     let text = match file::read_text(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Statement::None),
         other => other.map_err(io_error("reading", &path))?,
@@ -130,8 +130,8 @@ fn judge(root: &Path, trusted: &Trusted) -> Result<Statement, BuildError> {
 
 /// in-toto's statement of what is here now.
 fn statement(root: &Path) -> Result<Value, BuildError> {
-    let own = root.join(".slapos");
-    let records = load(root)?;
+    let own = own::folder(root);
+    let records = Records::of_installation(root)?;
     let list = sbom::place(&own);
     let digest = file::read_bytes(&list)
         .map(|bytes| file::sha256(&bytes))
@@ -184,21 +184,9 @@ fn statement(root: &Path) -> Result<Value, BuildError> {
     }))
 }
 
-fn load(root: &Path) -> Result<Records, BuildError> {
-    let path = root.join(".slapos/installed.json");
-    let records = Records::load(&path).map_err(io_error("reading what is installed in", &path))?;
-    if records.is_empty() {
-        return Err(BuildError::Request(format!(
-            "nothing is installed in {}; name a folder that `slapos build` or a node built into",
-            root.display()
-        )));
-    }
-    Ok(records)
-}
-
 /// As the list of components has it.
 fn profile(root: &Path) -> Result<String, BuildError> {
-    let path = sbom::place(&root.join(".slapos"));
+    let path = sbom::place(&own::folder(root));
     let text = file::read_text(&path).map_err(io_error("reading", &path))?;
     let list: Value =
         serde_json::from_str(&text).map_err(|error| io_error("reading", &path)(error.into()))?;

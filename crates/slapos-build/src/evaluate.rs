@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use slapos_buildout::{LoadOptions, Override, Report, Session, load};
 use slapos_cache::{Disk, Freshness, Hash, host_machine};
 
-use crate::BuildError;
 use crate::lock::Lock;
 use crate::original::{self, Sections};
 use crate::recipe::{Constructed, RecipeBook, World};
+use crate::{BuildError, own};
 
 /// Everything that is wanted.
 pub(crate) struct Wanted {
@@ -47,7 +47,7 @@ pub(crate) fn evaluate(
     // kept with the sources, so that a cache that is moved elsewhere has all that a build needs.
     let copies = match world.cache {
         Some(cache) => cache.store().profiles(),
-        None => world.directory.join(".slapos").join("profiles"),
+        None => own::folder(&world.directory).join("profiles"),
     };
     let mut disk = Disk::new(copies, Freshness::Newest);
     if let Some(lock) = lock {

@@ -3,19 +3,17 @@
 //! Start with [`gather`]. A profile is evaluated as for a build, so that recipes say what they fetch; what a script
 //! inside a profile fetches while it is installed is known only after a build, from the records that it left.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use slapos_cache::{Cache, Found, Hash, HashKind, Source};
 
-use crate::evaluate::{Wanted, evaluate};
+use crate::evaluate::Wanted;
 use crate::lock::{Lock, LockedSource};
 use crate::part_mark::UsedSource;
-use crate::recipe::World;
 use crate::record::Records;
 use crate::software::{self, SoftwareBuild, io_error};
-use crate::{BuildError, Cancel, origins};
+use crate::{BuildError, Cancel, origins, own};
 
 /// What happens meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,25 +30,11 @@ pub struct Gathered {
 /// What an earlier build into the same root recorded counts too.
 pub fn gather(build: &SoftwareBuild, tell: &mut dyn FnMut(&Gathered)) -> Result<Lock, BuildError> {
     let root = software::absolute(&build.root)?;
-    let own = root.join(".slapos");
-    let records = own.join("installed.json");
+    let records = own::records(&root);
     let records = Records::load(&records).map_err(io_error("reading", &records))?;
     let remotes = origins::remotes(&build.origins)?;
     let cache = origins::cache_of(build, &remotes)?;
-    let world = World {
-        directory: root.clone(),
-        shared: build.shared.as_deref(),
-        path: &build.path,
-        cache: Some(&cache),
-        instance: None,
-        records: &records,
-        ports: RefCell::default(),
-        cancel: build.cancel.clone(),
-    };
-    let overrides = software::overrides(build, &root)?;
-    let lock = build.origins.lock.as_ref();
-    let entry = software::entry(&build.profile)?;
-    let wanted = evaluate(&entry, overrides, world, (None, lock))?;
+    let wanted = software::want(build, &root, &cache, (&records, None))?;
     for (part, source) in named(&wanted, &records) {
         tell(&fetch(&cache, &build.cancel, (part, &source))?);
     }

@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 use slapos_buildout::{Report, Session};
 
 use crate::process::{Guard, end_group, group_of};
-use crate::{Cancel, file, limits};
+use crate::{Cancel, file, limits, own};
 
 mod ask;
 mod channel;
@@ -64,7 +64,7 @@ impl Host {
 
     /// The host's own folder.
     fn folder(&self) -> PathBuf {
-        self.directory.join(".slapos").join("host")
+        own::folder(&self.directory).join("host")
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Running>> {

@@ -18,7 +18,7 @@ use crate::recipe::World;
 use crate::record::Records;
 use crate::software::{default_path, io_error, lock, recorded};
 use crate::work::Site;
-use crate::{BuildError, Cancel, Progress, PromiseSpec, partition};
+use crate::{BuildError, Cancel, Progress, PromiseSpec, own, partition};
 
 /// The order to install an instance into its partition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -93,12 +93,12 @@ pub fn install_instance(
     install: &InstanceInstall,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<InstanceOutcome, BuildError> {
-    let own = install.partition_dir.join(".slapos");
+    let own = own::folder(&install.partition_dir);
     if !own.is_dir() {
         fs::create_dir_all(&own).map_err(io_error("making the folder", &own))?;
     }
     let _lock = lock(&own.join("lock"))?;
-    let records_path = own.join("installed.json");
+    let records_path = own::records(&install.partition_dir);
     let (records, original) = recorded(&records_path, &install.partition_dir)?;
     let wanted = evaluate_instance(install, &records, original.as_ref())?;
     let (cancel, guard, builds) = (Cancel::default(), Guard::default(), own.join("build"));

@@ -26,6 +26,7 @@ mod memory;
 mod network;
 mod original;
 mod origins;
+mod own;
 mod part_environment;
 mod part_log;
 mod part_mark;

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use crate::file;
 use crate::part_mark::{Given, UsedSource};
+use crate::software::io_error;
+use crate::{BuildError, file, own};
 
 /// Changes when older programs could not read the file; such a file counts as nothing installed.
 const FORMAT: u32 = 1;
@@ -69,6 +70,20 @@ impl Records {
         } else {
             Records::default()
         })
+    }
+
+    /// Of an installation that is there: one where nothing is installed is refused.
+    pub(crate) fn of_installation(root: &Path) -> Result<Records, BuildError> {
+        let path = own::records(root);
+        let records =
+            Records::load(&path).map_err(io_error("reading what is installed in", &path))?;
+        match records.is_empty() {
+            false => Ok(records),
+            true => Err(BuildError::Request(format!(
+                "nothing is installed in {}; name a folder that `slapos build` or a node built into",
+                root.display()
+            ))),
+        }
     }
 
     /// Whether nothing was ever installed.

@@ -23,7 +23,7 @@ use crate::process::Guard;
 use crate::recipe::World;
 use crate::record::Records;
 use crate::work::Site;
-use crate::{BuildError, Cancel, Progress, limits, memory, prune, sbom};
+use crate::{BuildError, Cancel, Progress, limits, memory, own, prune, sbom};
 
 /// The order to build a software release.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -169,7 +169,7 @@ fn run(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SoftwareReport, BuildError> {
     let root = absolute(&build.root)?;
-    let own = root.join(".slapos");
+    let own = own::folder(&root);
     fs::create_dir_all(&own).map_err(io_error("making the folder", &own))?;
     let _lock = lock(&own.join("lock"))?;
     // What it uses stays for as long as it runs.
@@ -180,34 +180,11 @@ fn run(
         }
         None => None,
     };
-    let records_path = own.join("installed.json");
-    let (records, original) = recorded(&records_path, &root)?;
+    let (records, original) = recorded(&own::records(&root), &root)?;
     let remotes = remotes(&build.origins)?;
     let cache = cache_of(build, &remotes)?;
     let built = BuiltParts::of(&build.origins, &remotes)?;
-    let world = World {
-        directory: root.clone(),
-        shared: build.shared.as_deref(),
-        path: &build.path,
-        cache: Some(&cache),
-        instance: None,
-        records: &records,
-        ports: RefCell::default(),
-        cancel: build.cancel.clone(),
-    };
-    let overrides = overrides(build, &root)?;
-    let lock = build.origins.lock.as_ref();
-    let mut wanted = evaluate(
-        &entry(&build.profile)?,
-        overrides,
-        world,
-        (original.as_ref(), lock),
-    )
-    .map_err(|error| match build.cancel.is_raised() {
-        // Whatever was given up for it is no error of the profile.
-        true => BuildError::Cancelled,
-        false => error,
-    })?;
+    let mut wanted = want(build, &root, &cache, (&records, original.as_ref()))?;
     wanted.is_some_parts_only = !build.only.is_empty();
     install(
         build,
@@ -217,6 +194,35 @@ fn run(
     )
 }
 
+/// What the profile asks for in this root, where `records` says what is installed, and `original` what the original
+/// program installed there.
+pub(crate) fn want(
+    build: &SoftwareBuild,
+    root: &Path,
+    cache: &Cache,
+    (records, original): (&Records, Option<&Sections>),
+) -> Result<Wanted, BuildError> {
+    let world = World {
+        directory: root.to_owned(),
+        shared: build.shared.as_deref(),
+        path: &build.path,
+        cache: Some(cache),
+        instance: None,
+        records,
+        ports: RefCell::default(),
+        cancel: build.cancel.clone(),
+    };
+    let (entry, overrides) = (entry(&build.profile)?, overrides(build, root)?);
+    let lock = build.origins.lock.as_ref();
+    evaluate(&entry, overrides, world, (original, lock)).map_err(|error| {
+        match build.cancel.is_raised() {
+            // Whatever was given up for it is no error of the profile.
+            true => BuildError::Cancelled,
+            false => error,
+        }
+    })
+}
+
 /// Installs what is wanted and tells; `records` is what was installed before.
 fn install(
     build: &SoftwareBuild,
@@ -224,7 +230,7 @@ fn install(
     (mut wanted, cache, built): (Wanted, &Cache, Option<&BuiltParts>),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SoftwareReport, BuildError> {
-    let own = root.join(".slapos");
+    let own = own::folder(root);
     let guard = Guard::default();
     let builds = own.join("build");
     let jobs = build.jobs.clamp(1, limits::JOBS_MAX);
@@ -240,7 +246,7 @@ fn install(
             builds: &builds,
             directory: root,
         },
-        records: own.join("installed.json"),
+        records: own::records(root),
         logs: own.join("log"),
         saving: Saving::Soon,
     };
@@ -253,7 +259,7 @@ fn install(
 }
 
 /// Assignments above the profile: where it is built, and what the caller wants.
-pub(crate) fn overrides(build: &SoftwareBuild, root: &Path) -> Result<Vec<Override>, BuildError> {
+fn overrides(build: &SoftwareBuild, root: &Path) -> Result<Vec<Override>, BuildError> {
     let buildout = |option: &str, value: &str| Override::new("buildout", option, value);
     let mut overrides = vec![buildout("directory", &root.to_string_lossy())];
     if let Some(shared) = &build.shared {
@@ -324,7 +330,7 @@ pub(crate) fn recorded(
 }
 
 /// The profile's location: a URL, or an absolute path.
-pub(crate) fn entry(profile: &str) -> Result<String, BuildError> {
+fn entry(profile: &str) -> Result<String, BuildError> {
     if profile.contains("://") {
         return Ok(profile
             .strip_prefix("file://")

@@ -39,14 +39,7 @@ pub fn push_built(
     signer: &Signer,
     tell: &mut dyn FnMut(&Pushed),
 ) -> Result<Vec<Pushed>, BuildError> {
-    let path = root.join(".slapos/installed.json");
-    let records = Records::load(&path).map_err(io_error("reading what is installed in", &path))?;
-    if records.is_empty() {
-        return Err(BuildError::Request(format!(
-            "nothing is installed in {}; name a folder that `slapos build` built into",
-            root.display()
-        )));
-    }
+    let records = Records::of_installation(root)?;
     let shared = records.parts.values().flat_map(|record| &record.shared);
     let shared: BTreeSet<&PathBuf> = shared.collect();
     let mut all = Vec::new();

@@ -10,13 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use slapos_buildout::{Override, PartOptions, RecipeError, Typed, Value};
 
 use super::{Construction, Installed, Part, World, options};
-use crate::BuildError;
 use crate::engine::{self, Place, Saving};
 use crate::evaluate::evaluate;
 use crate::instance::{InstanceInstall, overrides};
 use crate::jobserver::JobserverWhenNeeded;
 use crate::record::Records;
 use crate::work::{PartFailure, Site, Work, failing, safe_name};
+use crate::{BuildError, own};
 
 /// The option through which values keep their types on their way into the inner profile.
 const HANDED_OVER: &str = "-switch-softwaretype.noop";
@@ -118,7 +118,7 @@ impl Part for Switch {
     }
 
     fn install(&self, work: &mut Work<'_>) -> Result<Installed, PartFailure> {
-        let own = self.install.partition_dir.join(".slapos");
+        let own = own::folder(&self.install.partition_dir);
         let name = safe_name(work.name);
         let path = own.join(format!("installed-{name}.json"));
         let records =
