@@ -3,7 +3,7 @@
 use crate::Outcome;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// The top of the repository.
@@ -40,21 +40,24 @@ pub(crate) fn run_with(command: &mut Command) -> Outcome {
     }
 }
 
-/// What a program prints.
+/// What a program prints, at the top of the repository.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(top())
+    said(Command::new(program).args(arguments).current_dir(top()))
+}
+
+/// What a prepared program prints, when it ends well; otherwise all that it said.
+pub(crate) fn said(command: &mut Command) -> Result<String, String> {
+    let line = format!("{command:?}").replace('"', "");
+    let output = command
+        .stdin(Stdio::null())
         .output()
-        .map_err(|error| format!("cannot run {program}: {error}"))?;
+        .map_err(|error| format!("cannot run {line}: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(format!(
-            "{program} failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ))
+        return Ok(text);
     }
+    let error = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{line} failed ({}): {text}{error}", output.status))
 }
 
 /// Is there such a program in PATH?

@@ -9,6 +9,7 @@ mod drill;
 mod fuzz;
 mod generate;
 mod install;
+mod served;
 mod test;
 mod tidy;
 mod venv;

@@ -5,11 +5,11 @@
 
 use super::slap::program;
 use crate::Outcome;
-use crate::command::{run as run_program, say, top};
+use crate::command::{run as run_program, said, say, top};
+use crate::served::Served;
 use crate::venv;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// The second for Python 3.12 and later, where `pkg_resources` does not come by itself.
 const PACKAGES: &[&str] = &["slapos.libnetworkcache==0.30", "setuptools<69"];
@@ -36,20 +36,6 @@ struct World<'w> {
     dir: &'w Path,
 }
 
-/// Ended when dropped.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself, which the checks have then said.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 impl World<'_> {
     /// Keys of both sides and of a stranger; ours signs in both ways, as an operator that serves both.
     fn make_keys(&self) -> Outcome {
@@ -74,7 +60,7 @@ impl World<'_> {
     }
 
     fn theirs_on_ours(&self) -> Outcome {
-        let server = self.serve(self.command_of_ours(&[
+        let server = Served::start(&mut self.command_of_ours(&[
             "cache",
             "serve",
             "--json",
@@ -84,19 +70,12 @@ impl World<'_> {
             "--trust=ours.pub",
             "--writer-address=127.0.0.1",
         ]))?;
+        let url = server.url()?;
         std::fs::write(self.dir.join("a"), "of ours").map_err(|error| error.to_string())?;
-        let put = [
-            "cache",
-            "put",
-            "a",
-            "--key=ours.key",
-            "--url=http://h/ours",
-            "--to",
-        ];
-        self.ours(&[&put[..], &[&server.url]].concat())?;
-        let told = said(self.script().args(["client", &server.url, "served"]))?;
+        self.ours_puts(&url)?;
+        let told = said(self.script().args(["client", &url, "served"]))?;
         say(told.trim());
-        for wire in [server.url.clone(), old_wire(&server.url)] {
+        for wire in [url.clone(), old_wire(&url)] {
             self.ours_finds("http://h/theirs", &wire, "theirs.crt")?;
         }
         say("ours reads what the genuine client wrote, on both wires (K13)");
@@ -106,24 +85,22 @@ impl World<'_> {
     fn ours_on_theirs(&self) -> Outcome {
         let mut script = self.script();
         script.args(["server", "tree"]);
-        let server = self.serve(script)?;
-        let wire = old_wire(&server.url);
-        let put = [
-            "cache",
-            "put",
-            "a",
-            "--key=ours.key",
-            "--url=http://h/ours",
-            "--to",
-        ];
+        let server = Served::start(&mut script)?;
+        let url = server.url()?;
+        let wire = old_wire(&url);
         // Twice: known content is not sent again, which this server does not take.
         for _ in 0..2 {
-            self.ours(&[&put[..], &[&wire]].concat())?;
+            self.ours_puts(&wire)?;
         }
         self.ours_finds("http://h/ours", &wire, "ours.pub")?;
-        let told = said(self.script().args(["reader", &server.url]))?;
+        let told = said(self.script().args(["reader", &url]))?;
         say(told.trim());
         Ok(())
+    }
+
+    fn ours_puts(&self, to: &str) -> Result<String, String> {
+        let (key, url) = ("--key=ours.key", "--url=http://h/ours");
+        self.ours(&["cache", "put", "a", key, url, "--to", to])
     }
 
     /// What is there under this URL and signed by this key comes, into a fresh store; nothing by a stranger's.
@@ -173,44 +150,8 @@ impl World<'_> {
             .stdin(Stdio::null());
         command
     }
-
-    /// Starts a server that says its URL in JSON on its first line.
-    fn serve(&self, mut command: Command) -> Result<Server, String> {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("cannot run {command:?}: {error}"))?;
-        let mut line = String::new();
-        let stdout = child.stdout.take().ok_or("a server without output")?;
-        let read = BufReader::new(stdout).read_line(&mut line);
-        let mut server = Server {
-            child,
-            url: String::new(),
-        };
-        read.map_err(|error| error.to_string())?;
-        let said: serde_json::Value =
-            serde_json::from_str(&line).map_err(|error| format!("{command:?}: {error}"))?;
-        said["url"]
-            .as_str()
-            .unwrap_or_default()
-            .clone_into(&mut server.url);
-        Ok(server)
-    }
 }
 
 fn old_wire(url: &str) -> String {
     format!("{url}/shacache,{url}/shadir")
-}
-
-fn said(command: &mut Command) -> Result<String, String> {
-    let output = command.output();
-    let output = output.map_err(|error| format!("cannot run {command:?}: {error}"))?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(format!(
-            "{command:?} failed:\n{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )),
-    }
 }

@@ -5,7 +5,7 @@
 
 use super::slap::program;
 use crate::Outcome;
-use crate::command::{run as run_program, say};
+use crate::command::{run as run_program, said, say};
 use crate::venv;
 use std::path::Path;
 use std::process::Command;
@@ -37,7 +37,7 @@ pub(super) fn run() -> Outcome {
     let dir = tempfile::Builder::new().prefix("sbom").tempdir();
     let dir = dir.map_err(|error| error.to_string())?;
     write_profile(dir.path())?;
-    let slapos = |words: &[&str]| said(dir.path(), Command::new(program()).args(words));
+    let slapos = |words: &[&str]| said(Command::new(program()).args(words).current_dir(dir.path()));
     slapos(&[
         "build",
         "software.cfg",
@@ -50,7 +50,7 @@ pub(super) fn run() -> Outcome {
     slapos(&["software", "sign", "root", "--key", "ours.key"])?;
     slapos(&["software", "show", "root", "--trust", "ours.pub"])?;
     let mut check = Command::new(environment.join("bin/python"));
-    let told = said(dir.path(), check.args(["-c", CHECK]))?;
+    let told = said(check.args(["-c", CHECK]).current_dir(dir.path()))?;
     told.lines().for_each(say);
     Ok(())
 }
@@ -60,23 +60,13 @@ fn write_profile(dir: &Path) -> Outcome {
     let script = "mkdir hello-1.0 && printf 'all:\\ninstall:\\n\\tmkdir -p $(prefix)\\n\\tcp LICENSE $(prefix)/\\n' > hello-1.0/Makefile
         echo 'Permission is hereby granted, free of charge, to any person obtaining a copy' > hello-1.0/LICENSE
         tar czf hello-1.0.tar.gz hello-1.0; md5sum < hello-1.0.tar.gz";
-    let sum = said(dir, Command::new("/bin/sh").args(["-ec", script]))?;
+    let sum = said(
+        Command::new("/bin/sh")
+            .args(["-ec", script])
+            .current_dir(dir),
+    )?;
     let sum = sum.split_whitespace().next().unwrap_or_default();
     let folder = dir.display().to_string();
     let profile = PROFILE.replace("FOLDER", &folder).replace("SUM", sum);
     std::fs::write(dir.join("software.cfg"), profile).map_err(|error| error.to_string())
-}
-
-/// What a command says that has to end well.
-fn said(folder: &Path, command: &mut Command) -> Result<String, String> {
-    let output = command.current_dir(folder).output();
-    let output = output.map_err(|error| format!("cannot run {command:?}: {error}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    match output.status.success() {
-        true => Ok(text),
-        false => {
-            let error = String::from_utf8_lossy(&output.stderr);
-            Err(format!("{command:?}: {text}{error}"))
-        }
-    }
 }

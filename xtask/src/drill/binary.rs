@@ -4,15 +4,14 @@
 //! loopback. The second, in a mount namespace where compilers and `make` are gone, builds with that cache and has to
 //! have a redis that answers within [`SECONDS_MAX`]; then the same without the cache has to fail for want of a compiler.
 
-use super::vanish::done;
 use crate::Outcome;
 use crate::bench;
 use crate::bench::process::load_average;
-use crate::command::{say, top};
+use crate::command::{said, say, top};
+use crate::served::Served;
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 /// What the second root may take; compiling takes a minute.
@@ -60,13 +59,14 @@ pub(super) fn run(binary: Binary) -> Outcome {
         command.args(words).current_dir(folder);
         command
     };
-    done(&mut slapos(&["cache", "key", "ours"]))?;
-    let cache = Served::start(&program, folder)?;
-    let said = done(&mut slapos(&[
-        "cache", "push", "first", "--to", &cache.url, "--key", "ours.key",
+    said(&mut slapos(&["cache", "key", "ours"]))?;
+    let cache = serve(&program, folder)?;
+    let url = cache.url()?;
+    let told = said(&mut slapos(&[
+        "cache", "push", "first", "--to", &url, "--key", "ours.key",
     ]))?;
-    say(&format!("pushed {}", said.trim()));
-    let second = second(&program, folder, &cache.url)?;
+    say(&format!("pushed {}", told.trim()));
+    let second = second(&program, folder, &url)?;
     talk(&second.location)?;
     say(&format!(
         "the second root had redis in {:.2} s without a compiler, of {:.2} s in all; it answers; load {:.1}",
@@ -82,7 +82,7 @@ pub(super) fn run(binary: Binary) -> Outcome {
 
 fn build_first(program: &Path, folder: &Path, sources: &Path) -> Outcome {
     let begun = Instant::now();
-    done(&mut build(program, &folder.join("first"), sources))?;
+    said(&mut build(program, &folder.join("first"), sources))?;
     let (seconds, load) = (begun.elapsed().as_secs_f64(), load_average());
     say(&format!(
         "the first root built redis in {seconds:.1} s, load {load:.1}"
@@ -114,9 +114,9 @@ fn second(program: &Path, folder: &Path, url: &str) -> Result<Second, String> {
         .arg(folder.join("ours.pub"));
     let mut command = hidden(&command, folder)?;
     let begun = Instant::now();
-    let said = done(&mut command)?;
+    let told = said(&mut command)?;
     let seconds = begun.elapsed().as_secs_f64();
-    let last: Value = serde_json::from_str(said.lines().last().unwrap_or_default())
+    let last: Value = serde_json::from_str(told.lines().last().unwrap_or_default())
         .map_err(|error| format!("the last line is no JSON: {error}"))?;
     let part = &last["parts"]["redis"];
     if part["given"]["cache"] != url {
@@ -147,17 +147,17 @@ fn talk(location: &str) -> Outcome {
     let script = "cd \"$(mktemp -d)\"; $0/bin/redis-server --port 0 --unixsocket ./s --save '' --daemonize yes > /dev/null; \
         for n in 1 2 3 4 5 6 7 8 9 10; do test -S s && break; sleep 0.2; done; \
         $0/bin/redis-cli -s ./s PING; $0/bin/redis-cli -s ./s SHUTDOWN NOSAVE";
-    let said = done(Command::new("/bin/sh").args(["-c", script, location]))?;
-    match said.contains("PONG") {
+    let told = said(Command::new("/bin/sh").args(["-c", script, location]))?;
+    match told.contains("PONG") {
         true => Ok(()),
-        false => Err(format!("redis says {said:?}")),
+        false => Err(format!("redis says {told:?}")),
     }
 }
 
 /// Shows that the second root could not have built it by itself.
 fn without_cache(program: &Path, folder: &Path, sources: &Path) -> Outcome {
     let command = build(program, &folder.join("third"), sources);
-    match done(&mut hidden(&command, folder)?) {
+    match said(&mut hidden(&command, folder)?) {
         Err(error) if error.contains("needs a make") || error.contains("needs a C compiler") => {
             say("without that cache it says that it needs a compiler");
             Ok(())
@@ -170,47 +170,12 @@ fn without_cache(program: &Path, folder: &Path, sources: &Path) -> Outcome {
 }
 
 /// A cache that is served for as long as it lives.
-struct Served {
-    child: Child,
-    url: String,
-}
-
-impl Served {
-    fn start(program: &Path, folder: &Path) -> Result<Served, String> {
-        let mut child = Command::new(program)
-            .args(["cache", "serve", "--json", "--listen", "127.0.0.1:0"])
-            .args([
-                "--trust",
-                "ours.pub",
-                "--writer-address",
-                "127.0.0.1",
-                "--store",
-                "served",
-            ])
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| error.to_string())?;
-        let output = child.stdout.take();
-        let mut served = Served {
-            child,
-            url: String::new(),
-        };
-        let mut line = String::new();
-        let mut output = BufReader::new(output.ok_or("the cache has no output")?);
-        output
-            .read_line(&mut line)
-            .map_err(|error| error.to_string())?;
-        let first: Value = serde_json::from_str(&line).map_err(|error| error.to_string())?;
-        served.url = first["url"].as_str().unwrap_or_default().to_owned();
-        Ok(served)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // One that ended by itself needs no end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn serve(program: &Path, folder: &Path) -> Result<Served, String> {
+    let mut command = Command::new(program);
+    command
+        .args(["cache", "serve", "--json", "--listen", "127.0.0.1:0"])
+        .args(["--trust", "ours.pub", "--writer-address", "127.0.0.1"])
+        .args(["--store", "served"])
+        .current_dir(folder);
+    Served::start(&mut command)
 }

@@ -8,10 +8,10 @@
 use crate::Outcome;
 use crate::bench;
 use crate::bench::process::load_average;
-use crate::command::{has_program, say, top};
-use std::io::{BufRead, BufReader};
+use crate::command::{has_program, said, say, top};
+use crate::served::Served;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// What happens where and when nothing of today is left.
@@ -96,7 +96,7 @@ pub(super) fn run(vanish: Vanish) -> Outcome {
     }
     let mut command = Command::new(&program);
     command.args(["cache", "export"]).arg(&export);
-    done(command.arg("--store").arg(&cache))?;
+    said(command.arg("--store").arg(&cache))?;
     let urls: Vec<String> = chosen.iter().map(|release| site.url(release)).collect();
     drop(site);
     let bytes = std::fs::metadata(&export)
@@ -132,7 +132,7 @@ fn build_today(
     command
         .args(["build", url, "--json", "--root"])
         .arg(today.join("root"));
-    done(command.arg("--cache").arg(cache))?;
+    said(command.arg("--cache").arg(cache))?;
     let seconds = begun.elapsed().as_secs_f64();
     let load = load_average();
     say(&format!(
@@ -158,14 +158,14 @@ fn future(
         .arg(program)
         .arg(faketime)
         .args([url, release.name, release.shows]);
-    let said = done(&mut command)?;
-    let facts: Vec<&str> = said
+    let told = said(&mut command)?;
+    let facts: Vec<&str> = told
         .lines()
         .filter_map(|line| line.strip_prefix("# "))
         .collect();
-    if !said.contains(release.says) {
+    if !told.contains(release.says) {
         return Err(format!(
-            "it was built, but what it says is not right:\n{said}"
+            "it was built, but what it says is not right:\n{told}"
         ));
     }
     let seconds = begun.elapsed().as_secs_f64();
@@ -176,21 +176,6 @@ fn future(
         facts.join(", ")
     ));
     Ok(())
-}
-
-/// The output of a command that ends well.
-pub(super) fn done(command: &mut Command) -> Result<String, String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{command:?}: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    match output.status.success() {
-        true => Ok(said),
-        false => {
-            let error = String::from_utf8_lossy(&output.stderr);
-            Err(format!("ended with {}: {said}{error}", output.status))
-        }
-    }
 }
 
 fn faketime() -> Result<PathBuf, String> {
@@ -210,7 +195,7 @@ fn faketime() -> Result<PathBuf, String> {
 
 /// The profiles, served on loopback for as long as it lives.
 struct Site {
-    child: Child,
+    _server: Served,
     port: u16,
 }
 
@@ -220,38 +205,27 @@ impl Site {
         let failed = |error: std::io::Error| error.to_string();
         std::fs::create_dir_all(folder).map_err(failed)?;
         let mut copy = Command::new("cp");
-        done(copy.arg("-r").arg(top().join("catalog/redis")).arg(folder))?;
+        said(copy.arg("-r").arg(top().join("catalog/redis")).arg(folder))?;
         std::fs::write(folder.join("bzip2.cfg"), BZIP2).map_err(failed)?;
-        let mut child = Command::new("python3")
+        let mut python = Command::new("python3");
+        python
             .args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "0"])
             .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("cannot run python3: {error}"))?;
-        let mut line = String::new();
-        let output = child.stdout.take().ok_or("python3 has no output")?;
-        BufReader::new(output)
-            .read_line(&mut line)
-            .map_err(failed)?;
+            .stderr(Stdio::null());
+        let server = Served::start(&mut python)?;
         // Serving HTTP on 127.0.0.1 port 41234 (http://127.0.0.1:41234/) ...
-        let words = line.split_whitespace();
+        let words = server.line.split_whitespace();
         let port = words.skip_while(|word| *word != "port").nth(1);
         let port = port.and_then(|port| port.parse().ok());
-        let mut site = Site { child, port: 0 };
-        site.port = port.ok_or_else(|| format!("python3 -m http.server says {line:?}"))?;
-        Ok(site)
+        let said = || format!("python3 -m http.server says {:?}", server.line);
+        let port = port.ok_or_else(said)?;
+        Ok(Site {
+            _server: server,
+            port,
+        })
     }
 
     fn url(&self, release: &Release) -> String {
         format!("http://127.0.0.1:{}/{}", self.port, release.profile)
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        // One that ended by itself needs no end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -1,8 +1,9 @@
 //! What is asked of a world: a request, and commands as a person would type them.
 
 use super::{World, helloworld};
+use crate::command::said;
 use slapos_api::wire::instance::InstanceView;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 impl World {
     /// Asks for a helloworld.
@@ -14,18 +15,7 @@ impl World {
 
     /// What a command prints, when it succeeds.
     pub(crate) fn command(&self, words: &[&str]) -> Result<String, String> {
-        let output = Command::new(&self.program)
-            .args(words)
-            .arg("--root")
-            .arg(self.root())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("cannot run {words:?}: {error}"))?;
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        match output.status.success() {
-            true => Ok(said),
-            false => Err(format!("{words:?} failed: {said}")),
-        }
+        let mut command = Command::new(&self.program);
+        said(command.args(words).arg("--root").arg(self.root()))
     }
 }

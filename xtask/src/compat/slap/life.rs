@@ -9,9 +9,10 @@ mod steps;
 
 use super::python::Python;
 use crate::Outcome;
+use crate::served::Served;
 use command::{copy_release, expect, free_port, start_original, start_server, words_of, write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// On what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +29,9 @@ pub(crate) enum Side {
 pub(crate) struct Life<'p> {
     python: &'p Python,
     side: Side,
+    // Before the folder: it ends before its files go.
+    _server: Served,
     dir: tempfile::TempDir,
-    server: Child,
     port: u16,
     computer: String,
 }
@@ -38,8 +40,6 @@ impl Drop for Life<'_> {
     fn drop(&mut self) {
         // What the node's supervisor still runs ends with it.
         drop(self.supervisorctl("shutdown"));
-        drop(self.server.kill());
-        drop(self.server.wait());
     }
 }
 
@@ -64,7 +64,7 @@ impl<'p> Life<'p> {
             python,
             side,
             dir,
-            server,
+            _server: server,
             port,
             computer: "COMP-TEST".to_owned(),
         };
@@ -256,7 +256,7 @@ fn start_side(
     program: &Path,
     side: Side,
     (dir, port): (&Path, u16),
-) -> Result<Child, String> {
+) -> Result<Served, String> {
     let mut command = match side {
         Side::Original => python.command("slapos"),
         Side::Proxy | Side::Master => Command::new(program),

@@ -3,10 +3,10 @@
 use crate::Outcome;
 use crate::bench::wait::wait_for;
 use crate::command::top;
-use std::io::{BufRead, BufReader};
+use crate::served::Served;
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 /// Runs a command; all that it printed, when it ended as it should and said what it should.
@@ -55,44 +55,25 @@ pub(super) fn free_port() -> Result<u16, String> {
 }
 
 /// Starts the genuine proxy, which says nothing, and waits until its port answers.
-pub(super) fn start_original(command: &mut Command, port: u16) -> Result<Child, String> {
+pub(super) fn start_original(command: &mut Command, port: u16) -> Result<Served, String> {
     let silent = command.stdin(Stdio::null()).stdout(Stdio::null());
-    let mut child = silent
+    let child = silent
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("cannot start the genuine proxy: {error}"))?;
-    let answers = wait_for("the genuine proxy", Duration::from_secs(60), || {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Err(format!("the genuine proxy ended: {status}"));
-        }
+    let mut served = Served::from(child);
+    wait_for("the genuine proxy", Duration::from_secs(60), || {
+        served.check()?;
         Ok(TcpStream::connect(("127.0.0.1", port)).ok().map(drop))
-    });
-    if let Err(error) = answers {
-        drop(child.kill());
-        drop(child.wait());
-        return Err(error);
-    }
-    Ok(child)
+    })?;
+    Ok(served)
 }
 
 /// Starts a server and waits for its word that it listens.
-pub(super) fn start_server(command: &mut Command) -> Result<Child, String> {
-    command.stdout(Stdio::piped()).stdin(Stdio::null());
-    let mut child = command
-        .spawn()
-        .map_err(|error| format!("cannot start our server: {error}"))?;
-    let stdout = child
-        .stdout
-        .take()
-        .ok_or("our server has no standard output")?;
-    let mut line = String::new();
-    BufReader::new(stdout)
-        .read_line(&mut line)
-        .map_err(|error| error.to_string())?;
-    if line.contains("listening on") {
-        return Ok(child);
+pub(super) fn start_server(command: &mut Command) -> Result<Served, String> {
+    let served = Served::start(command)?;
+    match served.line.contains("listening on") {
+        true => Ok(served),
+        false => Err(format!("our server did not start: {}", served.line)),
     }
-    drop(child.kill());
-    drop(child.wait());
-    Err(format!("our server did not start: {line}"))
 }
