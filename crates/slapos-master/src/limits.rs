@@ -34,6 +34,10 @@ pub const SERIALIZE_RETRIES: u32 = 20;
 /// Events that a slow watcher may be behind before it has to read the log again.
 pub const WATCH_BUFFER: usize = 1024;
 
+/// Entries that a node's stream may be behind. A node acts on each by reading everything, so more
+/// help nobody.
+pub const MAILBOX_MAX: usize = 64;
+
 /// Watch streams open at once.
 pub const WATCHERS_MAX: usize = 20_000;
 
@@ -50,6 +54,10 @@ pub const OTHER_DESCRIPTORS: usize = 200;
 /// TLS handshakes under way at once. When ten thousand nodes come together, some are served soon and
 /// the rest wait for a place, instead of all of them running out of time side by side.
 pub const HANDSHAKES_MAX: usize = 64;
+
+/// A handshake keeps its place no longer than this: its work is milliseconds, and what is left of it
+/// is waiting for the peer, which may be slow or mean no good.
+pub const HANDSHAKE_PLACE: Duration = Duration::from_secs(1);
 
 /// A peer that does not finish its TLS handshake or its request's head in this time is dropped.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@
 mod descriptors;
 
 use crate::http::auth::Connection;
-use crate::limits::{HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, SHUTDOWN_GRACE};
+use crate::limits::{HANDSHAKE_PLACE, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, SHUTDOWN_GRACE};
 use crate::pki::{Pki, key_hash_of_certificate};
 use axum::Router;
 use hyper::body::Incoming;
@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 
 /// Serves until `shutdown` becomes true, then lets running calls end within a bound.
@@ -95,6 +96,21 @@ struct Door {
     handshakes: Arc<Semaphore>,
 }
 
+impl Door {
+    /// A place is for the work of a handshake: one that stands still gives it up and goes on without.
+    async fn shake_hands(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failure> {
+        // The time to wait for a place is not the peer's.
+        let place = self.handshakes.acquire().await?;
+        let mut handshake = std::pin::pin!(self.acceptor.accept(stream));
+        if let Ok(done) = tokio::time::timeout(HANDSHAKE_PLACE, &mut handshake).await {
+            return Ok(done?);
+        }
+        drop(place);
+        let left = HANDSHAKE_TIMEOUT.saturating_sub(HANDSHAKE_PLACE);
+        Ok(tokio::time::timeout(left, handshake).await??)
+    }
+}
+
 async fn serve_one(
     (stream, peer): (TcpStream, SocketAddr),
     door: Door,
@@ -111,10 +127,7 @@ async fn serve_one(
     if first[0] != 22 {
         return serve_plain(stream, peer, router, shutdown).await;
     }
-    // The time to wait for a place is not the peer's.
-    let place = Arc::clone(&door.handshakes).acquire_owned().await?;
-    let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, door.acceptor.accept(stream)).await??;
-    drop(place);
+    let stream = door.shake_hands(stream).await?;
     let certificates = stream.get_ref().1.peer_certificates();
     let key_hash = certificates
         .and_then(|chain| chain.first())

@@ -8,7 +8,7 @@ use slapos_api::wire::node::{
     InstanceReport, NodeFormat, NodeRegister, NodeReport, PartitionOffer,
 };
 use slapos_api::{Client, Credential, ErrorCode};
-use slapos_master::limits::RETURN_EACH;
+use slapos_master::limits::{HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, RETURN_EACH};
 use slapos_master::{Database, MasterConfig, MasterError, Shutdown};
 use slapos_model::{Clock, RandomSource};
 use slapos_testkit::{SeededRandom, SystemClock};
@@ -16,7 +16,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A running master.
 pub(crate) struct Server {
@@ -195,6 +195,23 @@ fn server_restarted_keeps_what_it_acknowledged() {
     let dir = std::mem::replace(&mut server.dir, tempfile::tempdir().unwrap());
     let again = Server::start_in(dir, "127.0.0.1:0".parse().unwrap());
     assert_eq!(again.owner().find_instance("my_db").unwrap().id, view.id);
+}
+
+#[test]
+fn server_handshakes_that_stand_still_keep_no_node_out() {
+    let server = Server::start();
+    let silent: Vec<TcpStream> = (0..=HANDSHAKES_MAX)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            // The first byte of a handshake, and nothing more.
+            stream.write_all(&[22]).unwrap();
+            stream
+        })
+        .collect();
+    let begun = Instant::now();
+    server.node("local", 1);
+    assert!(begun.elapsed() < HANDSHAKE_TIMEOUT);
+    drop(silent);
 }
 
 #[test]

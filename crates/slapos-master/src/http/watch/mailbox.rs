@@ -6,6 +6,7 @@
 //! [`Mailboxes::open`].
 
 use crate::app::event::is_for_nodes;
+use crate::limits::MAILBOX_MAX;
 use crate::store::Store;
 use crate::store::event::{EventRow, list_after};
 use slapos_api::limits::EVENT_PAGE_MAX;
@@ -14,9 +15,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
-
-/// Entries that a node may be behind. It acts on each by reading everything, so more help nobody.
-const MAILBOX_MAX: usize = 64;
 
 /// The mailbox of each stream of a node, by the node's reference.
 #[derive(Debug, Clone, Default)]
