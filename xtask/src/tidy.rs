@@ -4,6 +4,7 @@
 
 mod documents;
 mod graph;
+mod locks;
 mod sizes;
 mod texts;
 
@@ -17,6 +18,7 @@ pub(crate) fn run(update: bool) -> Outcome {
     let mut faults = graph::check()?;
     faults.extend(texts::check(&sources));
     faults.extend(documents::check(&sources)?);
+    faults.extend(locks::check()?);
     faults.extend(sizes::check(&sources, update)?);
     for fault in &faults {
         say(fault);
