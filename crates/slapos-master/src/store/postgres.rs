@@ -14,7 +14,7 @@ use ::postgres::types::ToSql;
 use ::postgres::{Client, NoTls, Statement};
 use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 type Queue = Arc<Mutex<Receiver<Box<dyn Job>>>>;
@@ -22,7 +22,7 @@ type Queue = Arc<Mutex<Receiver<Box<dyn Job>>>>;
 /// The advisory lock that orders the event log: "slapos" in ASCII.
 const LOG_LOCK: i64 = 0x0073_6c61_706f_7300;
 
-/// The advisory lock of those that take turns.
+/// The advisory lock that every transaction shares, and that one takes alone when its turn has come.
 const TURN_LOCK: i64 = LOG_LOCK + 1;
 
 /// Connects and starts the threads; they end when the store is dropped.
@@ -33,13 +33,11 @@ pub(super) fn start(
     shared: Arc<Shared>,
 ) -> Result<(), StoreError> {
     migrate(url)?;
-    let calm = Arc::new(RwLock::new(()));
     let queues = [Arc::new(Mutex::new(writes)), Arc::new(Mutex::new(reads))];
     for index in 0..POSTGRES_CONNECTIONS {
         let mut worker = Worker {
             url: url.to_owned(),
             prepared: Some(Prepared::connect(url)?),
-            calm: Arc::clone(&calm),
             shared: Arc::clone(&shared),
         };
         // Half of the connections serve changes, half serve readers.
@@ -91,8 +89,6 @@ fn migrate(url: &str) -> Result<(), StoreError> {
 struct Worker {
     url: String,
     prepared: Option<Prepared>,
-    /// Written by the one whose turn it is, so that nobody of this master begins meanwhile.
-    calm: Arc<RwLock<()>>,
     shared: Arc<Shared>,
 }
 
@@ -109,7 +105,7 @@ impl Worker {
         let mut attempt = 0;
         let outcome = loop {
             let outcome = match attempt {
-                0 | 1 => self.attempt_among_others(job.as_mut()),
+                0 | 1 => self.attempt(job.as_mut()),
                 _ => self.attempt_in_turn(job.as_mut()),
             };
             let is_retryable = matches!(outcome, Err(StoreError::Serialize(_)));
@@ -127,27 +123,21 @@ impl Worker {
         job.finish(outcome);
     }
 
-    fn attempt_among_others(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
-        let calm = Arc::clone(&self.calm);
-        // What it guards is nothing that a panic could have broken.
-        let _others = calm.read().unwrap_or_else(PoisonError::into_inner);
-        self.attempt(job)
-    }
-
     /// Those that failed twice take turns, or a crowd of them would fail each other for ever. The
     /// lock is the session's and is taken before the transaction begins, whose snapshot would
-    /// otherwise be older than the turn. Of this master nobody else writes meanwhile; those of
-    /// other masters may, and then it is tried again.
+    /// otherwise be older than the turn. Every transaction of every master shares it, so the one
+    /// whose turn it is runs alone and cannot fail by others.
     fn attempt_in_turn(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
-        let calm = Arc::clone(&self.calm);
-        let _alone = calm.write().unwrap_or_else(PoisonError::into_inner);
         let turn = [Param::Int(TURN_LOCK)];
         self.connected()?
             .execute("SELECT pg_advisory_lock($1)", &turn)?;
         let outcome = self.attempt(job);
-        // A connection that is gone has no lock any more.
-        if let Some(prepared) = self.prepared.as_mut() {
-            prepared.execute("SELECT pg_advisory_unlock($1)", &turn)?;
+        let unlocked = self
+            .connected()
+            .and_then(|prepared| prepared.execute("SELECT pg_advisory_unlock($1)", &turn));
+        // A connection that is gone has no lock any more; what it committed stands.
+        if unlocked.is_err() {
+            self.prepared = None;
         }
         outcome
     }
@@ -165,7 +155,14 @@ impl Worker {
         let Some(prepared) = self.prepared.as_mut() else {
             return Err(StoreError::Closed);
         };
-        prepared.batch("BEGIN ISOLATION LEVEL SERIALIZABLE")?;
+        // In one message: sharing the turns costs no way to the database and back.
+        let begun = prepared.batch(&format!(
+            "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT pg_advisory_xact_lock_shared({TURN_LOCK})"
+        ));
+        if begun.is_err() {
+            drop(prepared.batch("ROLLBACK"));
+            return begun;
+        }
         let mut tx = Tx::new(
             Engine::Postgres(prepared),
             self.shared.clock.as_ref(),
