@@ -38,10 +38,8 @@ struct Component {
     says: &'static str,
 }
 
-const COMPONENTS: [Component; 4] = [
-    Component {
-        name: "bzip2",
-        profile: "[bzip2]
+/// A component in the original's style whose own site is gone.
+pub(super) const BZIP2: &str = "[bzip2]
 recipe = slapos.recipe.cmmi
 shared = true
 url = http://sources.invalid/pub/bzip2/bzip2-1.0.8.tar.gz
@@ -49,7 +47,12 @@ md5sum = 67e051268d0c475ea773822f7500d0e5
 configure-command = true
 make-targets =
   install PREFIX=@@LOCATION@@
-",
+";
+
+const COMPONENTS: [Component; 4] = [
+    Component {
+        name: "bzip2",
+        profile: BZIP2,
         shows: "echo hello | LOCATION/bin/bzip2 | LOCATION/bin/bunzip2; LOCATION/bin/bzip2 --version 2>&1 < /dev/null | head -1",
         says: "hello\nbzip2, a block-sorting file compressor.  Version 1.0.8",
     },

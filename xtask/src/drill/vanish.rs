@@ -5,6 +5,7 @@
 //! an empty root, the releases are built from it alone, and what was built is talked to. Start with [`RELEASES`];
 //! what happens in the future is the script `vanish/future.sh`.
 
+use super::sources::BZIP2;
 use crate::Outcome;
 use crate::bench;
 use crate::bench::process::load_average;
@@ -62,20 +63,6 @@ const RELEASES: [Release; 2] = [
         says: "hello",
     },
 ];
-
-/// A release in the original's style whose own site is gone already.
-const BZIP2: &str = "[buildout]
-parts = bzip2
-
-[bzip2]
-recipe = slapos.recipe.cmmi
-shared = true
-url = http://sources.invalid/pub/bzip2/bzip2-1.0.8.tar.gz
-md5sum = 67e051268d0c475ea773822f7500d0e5
-configure-command = true
-make-targets =
-  install PREFIX=@@LOCATION@@
-";
 
 /// Runs it.
 pub(super) fn run(vanish: Vanish) -> Outcome {
@@ -206,7 +193,8 @@ impl Site {
         std::fs::create_dir_all(folder).map_err(failed)?;
         let mut copy = Command::new("cp");
         said(copy.arg("-r").arg(top().join("catalog/redis")).arg(folder))?;
-        std::fs::write(folder.join("bzip2.cfg"), BZIP2).map_err(failed)?;
+        let bzip2 = format!("[buildout]\nparts = bzip2\n\n{BZIP2}");
+        std::fs::write(folder.join("bzip2.cfg"), bzip2).map_err(failed)?;
         let mut python = Command::new("python3");
         python
             .args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "0"])

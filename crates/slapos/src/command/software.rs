@@ -3,12 +3,13 @@
 //! All work is in `slapos-build`; here it is made of words. Needs no master. docs/building.md teaches it.
 
 use super::cache::{keys, signer};
+use crate::engine;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::folder::Folder;
 use crate::print;
 use clap::Subcommand;
 use slapos_build::{Attested, AttestedPart, Statement, attest, installation};
-use slapos_cache::{Hash, HashKind, Trusted};
+use slapos_cache::Trusted;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -74,14 +75,13 @@ fn place(what: &str, root: Option<&Path>) -> Result<PathBuf, Failure> {
     if folder.is_dir() {
         return Ok(folder);
     }
-    let digest = Hash::of(HashKind::Md5, what.as_bytes());
-    let root = Folder::find(root)?;
-    let folder = root.root().join("software").join(digest.hex());
+    let layout = engine::node_config(&Folder::find(root)?, None)?.layout();
+    let folder = layout.software(what);
     match folder.is_dir() {
         true => Ok(folder),
         false => Err(Failure::new(format!(
             "{what} is no folder, and no release of that URL is installed in {}",
-            root.root().display()
+            layout.software_root().display()
         ))),
     }
 }

@@ -10,23 +10,19 @@ type Answer = Result<String, String>;
 
 /// A page that says what its parameter says.
 pub(super) fn helloworld(talk: &Talk<'_>) -> Answer {
-    let page = client::read_page(talk.published("url")?)?;
-    let wanted = match talk.is_changed {
-        true => "Hello from the drill",
-        false => "Hello, world!",
-    };
-    expect(page, wanted)
+    page(talk, ["Hello, world!", "Hello from the drill"])
 }
 
 /// The same with HTML.
 pub(super) fn nginx(talk: &Talk<'_>) -> Answer {
+    let said = ["<h1>It works</h1>", "<h1>Page of the drill</h1>"];
+    page(talk, said).map(|_| said[usize::from(talk.is_changed)].to_owned())
+}
+
+/// The page at its URL, which says one text and another after the change.
+fn page(talk: &Talk<'_>, says: [&str; 2]) -> Answer {
     let page = client::read_page(talk.published("url")?)?;
-    let wanted = match talk.is_changed {
-        true => "<h1>Page of the drill</h1>",
-        false => "<h1>It works</h1>",
-    };
-    expect(page, wanted)?;
-    Ok(wanted.to_owned())
+    expect(page, says[usize::from(talk.is_changed)])
 }
 
 /// `curl` through the proxy: both servers in turn, and one alone after the change.
@@ -46,12 +42,7 @@ pub(super) fn haproxy(talk: &Talk<'_>) -> Answer {
 
 /// The answer of an application, and of another one after the change.
 pub(super) fn waitress(talk: &Talk<'_>) -> Answer {
-    let page = client::read_page(talk.published("url")?)?;
-    let wanted = match talk.is_changed {
-        true => "Hello from the drill",
-        false => "It works.",
-    };
-    expect(page, wanted)
+    page(talk, ["It works.", "Hello from the drill"])
 }
 
 /// What `waitress` serves after the change.
